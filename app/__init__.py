@@ -1,0 +1,1 @@
+"""The doors: webhooks, WebSocket routes, command line, settings, security."""

@@ -1,0 +1,145 @@
+"""Asks the customer's app for TwiML, exactly as Twilio does (T sections 9 and 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urldefrag, urlsplit
+
+from app.routes import Route
+from bridge.call import Call
+from bridge.callbacks import FormFields
+from bridge.engine.webhook import Answer, Cookies, Webhooks
+from bridge.errors import CustomerError
+from twiml.document import Document
+from twiml.response import read_response
+
+MAX_TWIML = 64 * 1024
+
+
+@dataclass(slots=True)
+class CallContext:
+    """What a call's webhooks share: its app, its cookies, and the document it runs now."""
+
+    call: Call
+    route: Route
+    cookies: Cookies = field(default_factory=dict)
+    document_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A document and the URL it came from (after redirects), the base of its relative URLs."""
+
+    document: Document
+    url: str
+
+
+class Customer:
+    """The customer's app as a source of documents."""
+
+    def __init__(self, webhooks: Webhooks, *, allow_plain_ws: bool) -> None:
+        self._webhooks = webhooks
+        self._allow_plain_ws = allow_plain_ws
+
+    async def ask(
+        self, context: CallContext, url: str, method: str, extra: FormFields = ()
+    ) -> Reply:
+        """The document at `url`, or else at the route's fallback URL.
+
+        `extra` are parameters beside the standard ones, and stand in for those of the same name.
+        Raises CustomerError when neither gives a usable document; both attempts, with the number
+        and the place of what was wrong, are on the call's timeline.
+        """
+        form = voice_form(context.call, extra)
+        try:
+            return await self._fetch(context, url, method, form)
+        except CustomerError as error:
+            fallback = context.route.voice_fallback_url
+            if not fallback:
+                raise
+            trouble = (("ErrorCode", str(error.code)), ("ErrorUrl", urldefrag(url).url))
+            return await self._fetch(
+                context, fallback, context.route.voice_fallback_method, form + trouble
+            )
+
+    async def _fetch(self, context: CallContext, url: str, method: str, form: FormFields) -> Reply:
+        timeline = context.call.timeline
+        place = urlsplit(url)._replace(query="", fragment="").geturl()
+        try:
+            answer = await self._webhooks.request(
+                url, method, form, max_body=MAX_TWIML, cookies=context.cookies
+            )
+        except CustomerError as error:
+            timeline.add(
+                "webhook.failed",
+                "error",
+                url=place,
+                method=method,
+                code=error.code,
+                message=error.message,
+                advice=_ADVICE.get(error.code, ""),
+            )
+            raise
+        timeline.add(
+            "webhook.answered",
+            url=place,
+            method=method,
+            status=answer.status,
+            seconds=answer.seconds,
+            attempts=answer.attempts,
+            signed=answer.signed,
+        )
+        document = self._read(answer)
+        for finding in document.diagnostics:
+            timeline.add(
+                "twiml.diagnostic",
+                finding.severity.value,
+                code=int(finding.code),
+                url=place,
+                line=finding.line,
+                column=finding.column,
+                message=finding.message,
+                advice=finding.advice,
+            )
+        if document.fatal is not None:
+            raise CustomerError(
+                int(document.fatal.code), document.fatal.message, document.fatal.advice
+            )
+        context.document_url = answer.url
+        return Reply(document, answer.url)
+
+    def _read(self, answer: Answer) -> Document:
+        # One byte over the limit is enough for the parser to report 11750.
+        body = answer.body + b" " if answer.truncated else answer.body
+        return read_response(
+            answer.content_type, body, answer.url, allow_plain_ws=self._allow_plain_ws
+        )
+
+
+def voice_form(call: Call, extra: FormFields = ()) -> FormFields:
+    """The parameters of a voice webhook: the seven that are always there, then what is known."""
+    form = {
+        "CallSid": call.sid,
+        "AccountSid": call.account_sid,
+        "From": call.parties.from_,
+        "To": call.parties.to,
+        "CallStatus": call.status.value,
+        "ApiVersion": "2010-04-01",
+        "Direction": call.parties.direction,
+        "Caller": call.parties.from_,
+        "Called": call.parties.to,
+    }
+    form.update(call.extra)
+    repeated = [(name, value) for name, value in extra if name not in form]
+    form.update((name, value) for name, value in extra if name in form)
+    return (*form.items(), *repeated)
+
+
+_ADVICE = {
+    11200: "Answer with status 200 and TwiML.",
+    11203: "Answer faster: 15 s are allowed in all.",
+    11205: "Check that the app runs and that its address is reachable from here.",
+    11210: "Use an http or https URL.",
+    11215: "Redirect at most 10 times.",
+    11220: "Serve a certificate that this machine trusts, for this host name.",
+}

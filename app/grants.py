@@ -1,0 +1,37 @@
+"""What the tokens in our URLs stand for: one class per purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.customer import CallContext
+from twiml.actions import Stream
+
+MEDIA = "media"
+DOCUMENT = "document"
+CALLBACK = "callback"
+STREAM_STATUS = "stream-status"
+PLAY = "play"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamGrant:
+    """A stream that the carrier may open once, and report on."""
+
+    context: CallContext
+    stream_sid: str
+    stream: Stream
+    bidirectional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UrlGrant:
+    """A URL of the customer's that the carrier may have asked, told or played through us."""
+
+    context: CallContext
+    url: str
+    method: str
+    verb: str
+
+
+Grant = StreamGrant | UrlGrant

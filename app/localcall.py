@@ -1,0 +1,171 @@
+"""A call without a carrier: steps through the customer's document and runs it on a local leg."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+from app.customer import CallContext, Reply
+from app.service import LiveCall, Service
+from bridge.call import CallStatus
+from bridge.engine.local import LocalLeg
+from bridge.engine.session import StreamSession
+from bridge.errors import CustomerError
+from twiml.actions import verb_name
+from twiml.script import (
+    CallEnded,
+    CloseStream,
+    Command,
+    DocumentReplaced,
+    Event,
+    Fetch,
+    FetchFailed,
+    HangUp,
+    OpenStream,
+    PauseOver,
+    Script,
+    Skip,
+    StopStream,
+    StreamEnded,
+    Wait,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """The caller's side: what is said (mu-law), and how long silence is borne before hanging up."""
+
+    audio: bytes
+    patience_ms: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a local call. `error` is set when there was no document to run at all."""
+
+    heard: bytes
+    spoken_frames: int
+    played_frames: int
+    hung_up_by: str
+    error: CustomerError | None = None
+
+
+class LocalCall:
+    """Runs one call to its end. The caller hangs up when done, or the document does."""
+
+    def __init__(self, service: Service, live: LiveCall, phone: Phone) -> None:
+        self._service = service
+        self._context: CallContext = live.context
+        self._live = live
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._background: set[asyncio.Task[None]] = set()
+        self._hung_up_by = ""
+        self._leg = LocalLeg(
+            service.engine,
+            live.call,
+            phone.audio,
+            finished=lambda: self._hang_up("caller"),
+            stream_ended=self._stream_ended,
+            patience_ms=phone.patience_ms,
+        )
+
+    async def run(self, url: str, method: str = "POST") -> Outcome:
+        """Ask the app at `url` for a document and run it."""
+        try:
+            reply = await self._service.customer.ask(self._context, url, method)
+        except CustomerError as error:
+            return self._outcome(error)
+        return await self.run_document(reply)
+
+    async def run_document(self, reply: Reply) -> Outcome:
+        """Run a document that is at hand; `reply.url` is the base of its relative URLs."""
+        self._context.document_url = reply.url
+        call = self._live.call
+        call.status = CallStatus.IN_PROGRESS
+        call.timeline.add("call.answered")
+        script = Script(reply.document)
+        self._live.legs.add(self._shut_down)
+        self._leg.pick_up()
+        self._carry_out(script.begin())
+        limit = asyncio.get_running_loop().time() + self._service.lifetime
+        try:
+            async with asyncio.timeout_at(limit):
+                while not self._hung_up_by:
+                    self._carry_out(script.receive(await self._events.get()))
+        except TimeoutError:
+            self._hang_up("time-limit")
+        self._leg.hang_up()
+        self._live.legs.discard(self._shut_down)
+        for task in self._background:
+            task.cancel()
+        call.timeline.add("call.hung_up", by=self._hung_up_by)
+        return self._outcome()
+
+    def _outcome(self, error: CustomerError | None = None) -> Outcome:
+        leg = self._leg
+        return Outcome(
+            bytes(leg.heard), leg.spoken_frames, leg.played_frames, self._hung_up_by, error
+        )
+
+    def _hang_up(self, by: str) -> None:
+        self._hung_up_by = self._hung_up_by or by
+        self._events.put_nowait(CallEnded())
+
+    def _shut_down(self) -> None:
+        self._hang_up("service")
+        self._leg.hang_up()
+
+    def _stream_ended(self, session: StreamSession) -> None:
+        self._events.put_nowait(StreamEnded(session.source))
+
+    def _carry_out(self, commands: list[Command]) -> None:
+        timeline = self._live.call.timeline
+        for command in commands:
+            match command:
+                case OpenStream(stream, bidirectional):
+                    self._leg.begin_stream(stream, bidirectional=bidirectional)
+                case CloseStream(stream):
+                    for session in self._leg.streams:
+                        if session.source is stream:
+                            session.stop()
+                case StopStream(name):
+                    if not self._leg.stop_stream(name):
+                        timeline.add("stream.unknown", "warning", name=name)
+                case Wait(seconds):
+                    self._later(self._wait(command, seconds))
+                case Fetch():
+                    self._later(self._fetch(command))
+                case HangUp(reason):
+                    timeline.add("script.ended", reason=reason.value)
+                    self._hang_up("document")
+                case Skip(action, reason):
+                    timeline.add(
+                        "verb.skipped",
+                        "warning",
+                        verb=verb_name(action),
+                        line=action.line,
+                        message=reason,
+                    )
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _wait(self, command: Wait, seconds: int) -> None:
+        await asyncio.sleep(seconds)
+        self._events.put_nowait(PauseOver(command))
+
+    async def _fetch(self, command: Fetch) -> None:
+        url = urljoin(self._context.document_url, command.url)
+        try:
+            reply = await self._service.customer.ask(
+                self._context, url, command.method, command.parameters
+            )
+        except CustomerError:
+            self._events.put_nowait(FetchFailed())  # the reasons are on the timeline
+        else:
+            self._events.put_nowait(DocumentReplaced(reply.document, command))

@@ -1,0 +1,103 @@
+"""Structured logs: ids, codes, sizes and times. Never audio, parameters, digits, numbers, secrets.
+
+A timeline entry is logged field by field from a list of harmless ones; the timeline keeps the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from app.settings import Settings
+from bridge.timeline import Entry
+
+SAFE = frozenset(
+    {
+        "attempts",
+        "bidirectional",
+        "close_code",
+        "code",
+        "column",
+        "encoding",
+        "event",
+        "limit",
+        "line",
+        "marks",
+        "method",
+        "reason",
+        "sample_rate",
+        "seconds",
+        "status",
+        "stream",
+        "tracks",
+        "verb",
+        # A stream's counters
+        "frames_sent",
+        "frames_dropped",
+        "played_bytes",
+        "discarded_bytes",
+        "marks_received",
+        "marks_echoed",
+        "clears",
+        "faults",
+    }
+)
+_EXPLAINED = frozenset({"message", "advice", "url"})
+_FREQUENT = frozenset({"mark.received", "mark.echoed", "clear"})
+
+log = structlog.get_logger("call")
+
+
+def log_entry(call_sid: str, entry: Entry) -> None:
+    """Log a timeline entry. Warnings and errors also say what and how to mend it."""
+    if entry.kind in _FREQUENT:
+        return
+    shown = SAFE if entry.level == "info" else SAFE | _EXPLAINED
+    data = {key: value for key, value in entry.data.items() if key in shown}
+    if "event" in data:  # structlog's own name for the first argument
+        data["callback"] = data.pop("event")
+    getattr(log, entry.level)(entry.kind, call=call_sid, at=entry.at, **data)
+
+
+def configure(settings: Settings) -> None:
+    """Send every log line, ours and our libraries', to standard error in one form."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for noisy in ("httpx", "httpcore", "websockets", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        library = logging.getLogger(name)
+        library.handlers = []
+        library.propagate = name != "uvicorn.access"

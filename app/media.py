@@ -1,0 +1,108 @@
+"""The door for media sockets: `/media/{token}` leaves uvicorn's slow path at the upgrade."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from typing import Any, cast
+
+import structlog
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from app import grants
+from app.grants import StreamGrant
+from app.security import TokenError
+from app.service import Service
+from bridge.engine.signalwire import SignalWireLeg
+from bridge.engine.websocket import Acceptor, Handler, Refusal, WebSocket
+
+PREFIX = "/media/"
+_MAX_CARRIER_MESSAGE = 1024 * 1024
+
+log = structlog.get_logger("media")
+
+
+def create_acceptor(service: Service) -> Acceptor:
+    """Decides which media sockets are let in: token good and unused, bearer right, call alive."""
+
+    def accept(path: str, headers: dict[str, str]) -> Handler | Refusal:
+        token = path.partition("?")[0].removeprefix(PREFIX)
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        expected = service.tokens.bearer(token)
+        if scheme.lower() != "bearer" or not hmac.compare_digest(
+            bearer.strip().encode(), expected.encode()
+        ):
+            log.warning("media socket refused: no bearer token, or a wrong one")
+            return Refusal(401, "This media socket needs the bearer token that it was given.")
+        try:
+            grant = service.tokens.redeem(grants.MEDIA, token)
+        except TokenError as error:
+            log.warning("media socket refused", why=str(error))
+            return Refusal(404, f"No such stream: {error}.")
+        assert isinstance(grant, StreamGrant)
+        live = service.calls.get(grant.context.call.sid)
+        if live is None or live.call.has_stream(grant.stream_sid):
+            return Refusal(404, "The stream, or its call, is over.")
+        leg = SignalWireLeg(
+            service.engine,
+            live.call,
+            grant.stream,
+            stream_sid=grant.stream_sid,
+            bidirectional=grant.bidirectional,
+            ended=lambda leg: live.legs.discard(leg.stop),
+        )
+        live.legs.add(leg.stop)
+        return leg
+
+    return accept
+
+
+def media_protocol(service: Service) -> type[asyncio.Protocol]:
+    """A class for uvicorn's `ws` setting: media paths get our socket, others uvicorn's own."""
+    acceptor = create_acceptor(service)
+
+    class Door(asyncio.Protocol):
+        """Reads the request line, then hands the transport on for good."""
+
+        def __init__(
+            self,
+            config: Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            self._settings = (config, server_state, app_state, _loop)
+            self._transport: asyncio.Transport | None = None
+            self._inner: asyncio.Protocol | None = None
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self._transport = cast(asyncio.Transport, transport)
+
+        def data_received(self, data: bytes) -> None:
+            # uvicorn hands the whole request over at once, then makes this the protocol.
+            if self._inner is None:
+                assert self._transport is not None
+                self._inner = self._choose(data)
+                self._inner.connection_made(self._transport)
+                asyncio.get_running_loop().call_soon(self._transport.set_protocol, self._inner)
+            self._inner.data_received(data)
+
+        def eof_received(self) -> bool | None:
+            return self._inner.eof_received() if self._inner is not None else None
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self._inner is not None:
+                self._inner.connection_lost(exc)
+
+        def _choose(self, request: bytes) -> asyncio.Protocol:
+            if request.partition(b"\r\n")[0].split(b" ")[1:2][0].startswith(PREFIX.encode()):
+                return WebSocket.server(
+                    acceptor,
+                    max_size=_MAX_CARRIER_MESSAGE,
+                    close_timeout=service.settings.stream_close_seconds,
+                )
+            return WebSocketsSansIOProtocol(*self._settings)
+
+    return Door

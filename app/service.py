@@ -1,0 +1,160 @@
+"""One running service: its engine, its calls, and what begins and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from app import grants, routes
+from app.customer import CallContext, Customer
+from app.logs import log_entry
+from app.security import Tokens
+from app.settings import Settings
+from bridge.call import Call, CallStatus, Parties
+from bridge.engine.connect import StreamConnector, tls_context
+from bridge.engine.core import Engine
+from bridge.engine.guard import AddressGuard
+from bridge.engine.http import new_client
+from bridge.engine.sender import CallbackSender
+from bridge.engine.webhook import Webhooks
+from bridge.ids import alias
+from bridge.timeline import Timeline
+
+log = structlog.get_logger("service")
+
+KEEP_ENDED = 200
+"""Ended calls whose timelines are still shown."""
+
+
+LATE = 900.0
+"""Seconds in which a carrier may still report on a call that is over: recordings, actions."""
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """A call of this service. `legs` holds what ends each of its legs here."""
+
+    context: CallContext
+    last_seen: float
+    legs: set[Callable[[], None]] = field(default_factory=set)
+
+    @property
+    def call(self) -> Call:
+        return self.context.call
+
+
+class Service:
+    """Holds the calls. Create it inside the event loop; end it with `drain` and `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.routes = routes.load(settings)
+        guard = AddressGuard(allow_private=settings.local)
+        tls = tls_context(str(settings.ca_file) if settings.ca_file else None)
+        self.client = new_client(guard, tls)
+        webhooks = Webhooks(self.client, settings.signing_token)
+        self.engine = Engine(
+            connector=StreamConnector(
+                settings.signing_token,
+                guard,
+                tls,
+                settings.limits,
+                downgrade_loopback=settings.local,
+            ),
+            webhooks=webhooks,
+            sender=CallbackSender(webhooks),
+            limits=settings.limits,
+        )
+        self.customer = Customer(webhooks, allow_plain_ws=settings.local)
+        secret = settings.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
+        self.lifetime = settings.call_hours * 3600
+        self.tokens: Tokens[grants.Grant] = Tokens(secret, self.lifetime)
+        self.calls: dict[str, LiveCall] = {}
+        self.ended: dict[str, LiveCall] = {}
+        self.draining = False
+        self._sweeper: asyncio.Task[None] | None = None
+
+    # Calls
+
+    @property
+    def full(self) -> bool:
+        """Whether no new call is taken now."""
+        return self.draining or len(self.calls) >= self.settings.max_calls
+
+    def account_sid(self, project: str) -> str:
+        return self.settings.account_sid or alias("AC", project)
+
+    def begin_call(
+        self,
+        sid: str,
+        account_sid: str,
+        parties: Parties,
+        *,
+        status: CallStatus = CallStatus.RINGING,
+        extra: tuple[tuple[str, str], ...] = (),
+    ) -> LiveCall:
+        """A new call, with the route of the number that was called."""
+        timeline = Timeline(clock=time.monotonic, observer=lambda entry: log_entry(sid, entry))
+        call = Call(sid, account_sid, parties, timeline, status, extra)
+        live = LiveCall(CallContext(call, self.routes.find(parties.to)), time.monotonic())
+        self.calls[sid] = live
+        timeline.add("call.began", direction=parties.direction)
+        return live
+
+    def end_call(self, sid: str, reason: str) -> None:
+        """End a call here: its streams stop, its tokens die; a later look-up shows its timeline."""
+        live = self.calls.pop(sid, None)
+        if live is None:
+            return
+        live.call.status = CallStatus.COMPLETED
+        for stop in tuple(live.legs):
+            stop()
+        self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK), grace=LATE)
+        live.call.timeline.add("call.ended", reason=reason)
+        self.ended[sid] = live
+        while len(self.ended) > KEEP_ENDED:
+            del self.ended[next(iter(self.ended))]
+
+    def find(self, sid: str) -> Call | None:
+        """A call that runs or has ended of late."""
+        live = self.calls.get(sid) or self.ended.get(sid)
+        return live.call if live else None
+
+    # Life
+
+    def start(self) -> None:
+        """Begin the housekeeping; needs a running event loop."""
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """End calls whose carrier has said nothing for a call's longest life."""
+        while True:
+            await asyncio.sleep(60)
+            self.tokens.purge()
+            oldest = time.monotonic() - self.lifetime
+            for sid, live in tuple(self.calls.items()):
+                if live.last_seen < oldest and not live.legs:
+                    self.end_call(sid, "expired")
+
+    async def drain(self) -> None:
+        """Take no new calls, stop every stream, and send what callbacks are due, in time."""
+        if self.draining:
+            return
+        self.draining = True
+        log.info("draining", calls=len(self.calls))
+        for sid in tuple(self.calls):
+            self.end_call(sid, "shutdown")
+        abandoned = await self.engine.sender.drain(self.settings.shutdown_seconds)
+        if abandoned:
+            log.error("callbacks abandoned at shutdown", count=abandoned)
+
+    async def close(self) -> None:
+        await self.drain()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self.client.aclose()

@@ -1,0 +1,171 @@
+"""Everything an operator can set: environment variables `TWIML_BRIDGE_…`, or the same in `.env`.
+
+The table in docs/settings.md is made from this class.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bridge.limits import StreamLimits
+
+LOCAL_AUTH_TOKEN = "local-auth-token"  # noqa: S105 -- a public constant, for laptops only
+Method = Literal["GET", "POST"]
+
+
+class SettingsError(Exception):
+    """The settings do not make a service; the message names each one and how to mend it."""
+
+
+class Settings(BaseSettings):
+    """Settings of one service. Secrets are never printed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TWIML_BRIDGE_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    local: bool = Field(
+        False,
+        description="Local mode: plain ws/http and private addresses are allowed, the example"
+        " agent is mounted at /agent. For laptops and tests, never for the internet.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port for HTTP and all WebSockets.")
+    public_url: str = Field(
+        "",
+        description="Where SignalWire reaches this service, such as https://bridge.example.com."
+        " Needed outside local mode.",
+    )
+    auth_token: SecretStr = Field(
+        SecretStr(""),
+        description="Signs requests to your app (X-Twilio-Signature), as your Twilio auth token"
+        f" did. Needed outside local mode; there it defaults to `{LOCAL_AUTH_TOKEN}`.",
+    )
+    account_sid: str = Field(
+        "",
+        pattern="^(AC[0-9a-f]{32})?$",
+        description="AccountSid your app sees; empty: made from SignalWire's project id.",
+    )
+    voice_url: str = Field("", description="Your app's URL that answers calls with TwiML.")
+    voice_method: Method = Field("POST", description="Method for it.")
+    voice_fallback_url: str = Field("", description="Asked when the voice URL fails.")
+    voice_fallback_method: Method = Field("POST", description="Method for it.")
+    status_callback: str = Field("", description="Told of a call's end.")
+    status_callback_method: Method = Field("POST", description="Method for it.")
+    routes_file: Path | None = Field(
+        None, description="TOML file with the same five keys per called number."
+    )
+    signalwire_signing_key: SecretStr = Field(
+        SecretStr(""),
+        description="SignalWire's signing key (PSK_…). Without one only loopback may call the"
+        " webhooks.",
+    )
+    signalwire_signing_key_previous: SecretStr = Field(
+        SecretStr(""), description="The key before a rotation; also accepted."
+    )
+    token_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs the tokens in our URLs; empty: a fresh one at each start.",
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file of authorities trusted besides the system's."
+    )
+    max_calls: int = Field(2_000, ge=1, description="Calls at once; more are answered busy.")
+    call_hours: float = Field(
+        4.0, gt=0, le=24, description="Longest call, and life of its tokens (Twilio: 4 hours)."
+    )
+    shutdown_seconds: float = Field(
+        10.0, gt=0, description="Time for stop messages and callbacks after SIGTERM."
+    )
+    stream_connect_seconds: float = Field(
+        5.0, gt=0, le=30, description="Time for your WebSocket to accept a stream."
+    )
+    stream_close_seconds: float = Field(
+        1.0, gt=0, le=30, description="Time for the closing handshake and unsent messages."
+    )
+    stream_message_bytes: int = Field(
+        8 * 1024 * 1024, ge=1024, description="Largest message taken from your WebSocket."
+    )
+    stream_unsent_bytes: int = Field(
+        96 * 1024,
+        ge=4096,
+        description="Unread audio kept for a slow WebSocket, per stream; beyond it frames are"
+        " dropped (31930).",
+    )
+    carrier_idle_seconds: float = Field(
+        30.0, gt=0, description="A media socket silent for so long is given up (31953)."
+    )
+    operator_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token for /calls; empty: served in local mode only, to this machine.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="How logs are written.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        missing = []
+        if not self.local:
+            if not self.public_url:
+                missing.append("TWIML_BRIDGE_PUBLIC_URL (https://… where SignalWire reaches us)")
+            elif urlsplit(self.public_url).scheme != "https":
+                missing.append("TWIML_BRIDGE_PUBLIC_URL must begin with https://")
+            if not self.auth_token.get_secret_value():
+                missing.append("TWIML_BRIDGE_AUTH_TOKEN (your Twilio auth token, or a new secret)")
+        if missing:
+            raise ValueError("set " + "; ".join(missing) + "; or use local mode (--local)")
+        return self
+
+    @property
+    def signing_token(self) -> str:
+        """The token that signs requests to the customer."""
+        return self.auth_token.get_secret_value() or LOCAL_AUTH_TOKEN
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """SignalWire's keys that are valid now, the current one first."""
+        keys = (self.signalwire_signing_key, self.signalwire_signing_key_previous)
+        return tuple(key.get_secret_value() for key in keys if key.get_secret_value())
+
+    @property
+    def base_url(self) -> str:
+        """Where this service is reached, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def limits(self) -> StreamLimits:
+        return StreamLimits(
+            connect_time=self.stream_connect_seconds,
+            message_size=self.stream_message_bytes,
+            unsent_size=self.stream_unsent_bytes,
+            waiting_frames=int(self.stream_connect_seconds * 50 * 2) + 1,
+            close_time=self.stream_close_seconds,
+            carrier_idle=self.carrier_idle_seconds,
+        )
+
+
+def load(**overrides: object) -> Settings:
+    """Settings from the environment and `.env`; `overrides` (from the command line) win.
+
+    Raises SettingsError with one line for each setting that is wrong.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False, include_input=False):
+            name = ".".join(map(str, fault["loc"]))
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"TWIML_BRIDGE_{name.upper()}: {message}" if name else message)
+        raise SettingsError("\n".join(lines)) from error

@@ -1,0 +1,1 @@
+"""SignalWire's webhooks: its requests in, cXML out."""

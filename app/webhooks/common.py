@@ -1,0 +1,69 @@
+"""What the webhook routes share: what a form says of its call, tokens, streams without a leg."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from fastapi import HTTPException
+
+from app import grants
+from app.customer import CallContext
+from app.grants import Grant, StreamGrant, UrlGrant
+from app.security import TokenError
+from app.service import LiveCall, Service
+from app.webhooks import forms
+from bridge.call import CallStatus
+from bridge.engine.session import StreamSession
+from twiml.actions import Stream
+
+log = structlog.get_logger("webhooks")
+
+
+def heard(service: Service, live: LiveCall, fields: dict[str, str]) -> None:
+    """Take note of what a webhook says of its call."""
+    live.last_seen = time.monotonic()
+    if "CallStatus" not in fields:
+        return
+    live.call.status = forms.call_status(fields)
+    if live.call.status is CallStatus.COMPLETED:
+        service.end_call(live.call.sid, fields["CallStatus"])
+
+
+def unopened(
+    service: Service,
+    context: CallContext,
+    stream: Stream,
+    bidirectional: bool,
+    sid: str | None = None,
+) -> StreamSession:
+    """A stream that has no leg, to be failed."""
+    media = context.call.begin_stream(
+        stream,
+        bidirectional=bidirectional,
+        random_bytes=service.engine.random_bytes,
+        sid=sid,
+    )
+    return StreamSession(
+        service.engine, context.call, stream, media, playback=None, ended=lambda _: None
+    )
+
+
+def redeem_url(service: Service, purpose: str, token: str) -> UrlGrant:
+    grant = _payload(service, purpose, token)
+    assert isinstance(grant, UrlGrant)
+    return grant
+
+
+def redeem_stream(service: Service, token: str) -> StreamGrant:
+    grant = _payload(service, grants.STREAM_STATUS, token)
+    assert isinstance(grant, StreamGrant)
+    return grant
+
+
+def _payload(service: Service, purpose: str, token: str) -> Grant:
+    try:
+        return service.tokens.redeem(purpose, token)
+    except TokenError as error:
+        log.warning("token refused", purpose=purpose, why=str(error))
+        raise HTTPException(404, f"No such {purpose}: {error}.") from error

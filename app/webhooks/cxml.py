@@ -1,0 +1,134 @@
+"""SignalWire's cXML webhooks: it asks us, we ask the customer, and answer in cXML."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from app import grants
+from app.customer import CallContext, Reply
+from app.service import LiveCall, Service
+from app.webhooks import forms
+from app.webhooks.common import heard, redeem_url, unopened
+from app.webhooks.links import CallLinks
+from app.webhooks.trust import read_form, require_signed
+from bridge.callbacks import FormFields
+from bridge.errors import CustomerError
+from bridge.ids import alias
+from twiml.actions import Connect, Start
+from twiml.signalwire.cxml import apology, translate
+
+APOLOGY = "Sorry, an application error keeps this call from going on. Goodbye."
+BUSY = '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Reject reason="busy"/></Response>\n'
+
+log = structlog.get_logger("cxml")
+
+
+def create_router(service: Service) -> APIRouter:
+    """The routes under `/signalwire` for cXML calls of this service."""
+    router = APIRouter(prefix="/signalwire", tags=["signalwire"])
+    settings = service.settings
+
+    @router.post("/cxml")
+    async def incoming(request: Request) -> Response:
+        """A call comes in: SignalWire asks what to do with it."""
+        form = await read_form(request)
+        require_signed(settings, request, form)
+        fields = dict(form)
+        carrier_sid = fields.get("CallSid", "")
+        if not carrier_sid:
+            raise HTTPException(400, "The form has no CallSid.")
+        sid = alias("CA", carrier_sid)
+        live = service.calls.get(sid)
+        if live is None:
+            if service.full:
+                log.warning("call refused: the service is full or going down", call=sid)
+                return _xml(BUSY)
+            live = _begin(service, sid, form)
+        route = live.context.route
+        heard(service, live, fields)
+        if not route.voice_url:
+            live.call.timeline.add(
+                "call.apology",
+                "error",
+                message="no app is set for this number",
+                advice="Set TWIML_BRIDGE_VOICE_URL, or the number in the routes file.",
+            )
+            return _xml(apology(APOLOGY))
+        return await _answer(
+            service, live.context, route.voice_url, route.voice_method, forms.extra_fields(form)
+        )
+
+    @router.post("/cxml/{token}")
+    async def continued(token: str, request: Request) -> Response:
+        """An `action`, a `<Redirect>`, a `waitUrl`: the customer says how to go on."""
+        form = await read_form(request)
+        require_signed(settings, request, form)
+        grant = redeem_url(service, grants.DOCUMENT, token)
+        context = grant.context
+        live = service.calls.get(context.call.sid)
+        if live is not None:
+            heard(service, live, dict(form))
+        return await _answer(service, context, grant.url, grant.method, forms.callback_fields(form))
+
+    return router
+
+
+def _begin(service: Service, sid: str, form: list[tuple[str, str]]) -> LiveCall:
+    fields = dict(form)
+    known = ("CallerName", "ForwardedFrom", "ParentCallSid")
+    extra = [(name, value) for name, value in forms.extra_fields(form) if name in known and value]
+    return service.begin_call(
+        sid,
+        service.account_sid(fields.get("AccountSid", "")),
+        forms.parties(fields),
+        extra=tuple(extra),
+    )
+
+
+async def _answer(
+    service: Service, context: CallContext, url: str, method: str, extra: FormFields
+) -> Response:
+    """The customer's document as cXML; an apology when there is none that can be used."""
+    try:
+        reply = await service.customer.ask(context, url, method, extra)
+    except CustomerError as error:
+        context.call.timeline.add(
+            "call.apology", "error", code=error.code, message=error.message, advice=error.advice
+        )
+        return _xml(apology(APOLOGY))
+    return _xml(_translated(service, context, reply))
+
+
+def _translated(service: Service, context: CallContext, reply: Reply) -> str:
+    translation = translate(reply.document, CallLinks(service, context), base_url=reply.url)
+    timeline = context.call.timeline
+    for loss in translation.losses:
+        timeline.add(
+            "translation.loss",
+            "warning",
+            line=loss.line,
+            message=f"{loss.element} {loss.attribute or ''}".strip() + f": {loss.why}",
+            advice=loss.instead,
+        )
+    _report_refused(service, context, reply)
+    if translation.too_large:
+        timeline.add(
+            "call.apology", "error", code=11750, message="the translated document is over 64 kB"
+        )
+        return apology(APOLOGY)
+    timeline.add("translation.done", size=len(translation.output))
+    return translation.output
+
+
+def _report_refused(service: Service, context: CallContext, reply: Reply) -> None:
+    """Streams that the document itself spoils never reach the carrier: their errors are ours."""
+    for action in reply.document.actions:
+        if isinstance(action, Start | Connect):
+            for stream in action.streams:
+                if stream.refusal:
+                    unopened(service, context, stream, isinstance(action, Connect)).begin()
+
+
+def _xml(body: str) -> Response:
+    return Response(body, media_type="text/xml")

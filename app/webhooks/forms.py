@@ -1,0 +1,55 @@
+"""SignalWire's form parameters in Twilio's shape. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from bridge.call import CallStatus, Parties
+from bridge.callbacks import FormFields
+from bridge.ids import alias
+
+_SIDS = {
+    "ParentCallSid": "CA",
+    "DialCallSid": "CA",
+    "ChildCallSid": "CA",
+    "CallSidEndingConference": "CA",
+    "RecordingSid": "RE",
+    "ConferenceSid": "CF",
+    "QueueSid": "QU",
+    "TranscriptionSid": "TR",
+    "MessageSid": "SM",
+    "SmsSid": "SM",
+}
+_NOT_TWILIOS = frozenset({"Unique-ID"})
+_CALL_FIELDS = frozenset(
+    {"CallSid", "AccountSid", "From", "To", "CallStatus", "ApiVersion", "Direction"}
+)
+_OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+
+
+def parties(form: Mapping[str, str]) -> Parties:
+    return Parties(form.get("From", ""), form.get("To", ""), form.get("Direction", "inbound"))
+
+
+def call_status(form: Mapping[str, str]) -> CallStatus:
+    """Where the call stands. What Twilio has no running call for counts as ringing or over."""
+    status = form.get("CallStatus", "")
+    if status == "in-progress":
+        return CallStatus.IN_PROGRESS
+    return CallStatus.COMPLETED if status in _OVER else CallStatus.RINGING
+
+
+def extra_fields(form: Iterable[tuple[str, str]]) -> FormFields:
+    """What a webhook says beyond the standard parameters, with Twilio's identifiers."""
+    return tuple(
+        (name, alias(_SIDS[name], value) if name in _SIDS and value else value)
+        for name, value in form
+        if name not in _CALL_FIELDS and name not in _NOT_TWILIOS
+    )
+
+
+def callback_fields(form: Iterable[tuple[str, str]]) -> FormFields:
+    """The same for a status callback, where the call's final status is news too."""
+    pairs = tuple(form)
+    status = tuple((name, value) for name, value in pairs if name == "CallStatus")
+    return status + extra_fields(pairs)

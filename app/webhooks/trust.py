@@ -1,0 +1,70 @@
+"""Reads a webhook's form and makes sure that SignalWire sent it."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import structlog
+from fastapi import HTTPException, Request
+
+from app.security import verify_form
+from app.settings import Settings
+
+MAX_FORM = 256 * 1024
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+log = structlog.get_logger("trust")
+
+
+async def read_form(request: Request) -> list[tuple[str, str]]:
+    """The form's fields in order, repeated names kept; 413 beyond 256 kB, 400 if not a form."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > MAX_FORM:
+        raise HTTPException(413, f"A webhook's form may have {MAX_FORM} bytes.")
+    form = await request.form(max_files=0, max_fields=1000)
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
+def require_signed(
+    settings: Settings, request: Request, form: list[tuple[str, str]], *, optional: bool = False
+) -> None:
+    """Refuse (403) a request that SignalWire did not sign.
+
+    `optional`: a missing signature passes, a wrong one does not; for callbacks whose URL holds a
+    token of ours already. Without a signing key only loopback is let in.
+    """
+    signature = request.headers.get("x-signalwire-signature") or request.headers.get(
+        "x-twilio-signature", ""
+    )
+    if not settings.signing_keys:
+        if optional or is_loopback(request):
+            return
+        log.error(
+            "webhook refused: no signing key is set, so only loopback may call",
+            advice="Set TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY to your project's signing key.",
+        )
+        raise HTTPException(403, "This service has no SignalWire signing key set.")
+    if optional and not signature:
+        return
+    url = settings.base_url + request.url.path
+    if request.url.query:
+        url += "?" + request.url.query
+    if not verify_form(settings.signing_keys, url, form, signature):
+        log.error(
+            "webhook refused: its signature does not match",
+            url=settings.base_url + request.url.path.rpartition("/")[0] + "/…",
+            signed=bool(signature),
+            advice="Check TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY, and that"
+            " TWIML_BRIDGE_PUBLIC_URL is the address SignalWire calls.",
+        )
+        raise HTTPException(403, "The request's signature does not match.")
+
+
+def is_loopback(request: Request) -> bool:
+    """Whether the peer is this machine itself and not a proxy on it."""
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

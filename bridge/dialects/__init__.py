@@ -1,0 +1,1 @@
+"""Dialects: the JSON message forms of media sockets. Pure encoding and decoding."""

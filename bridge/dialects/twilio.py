@@ -1,0 +1,191 @@
+"""Twilio Media Streams messages (T sections 5 and 6): what a customer's socket speaks.
+
+Encoders return one compact JSON object in the key order seen on the wire. Media is written from
+a byte template: the base64 text passes through untouched.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+CONNECTED = b'{"event":"connected","protocol":"Call","version":"1.0.0"}'
+
+
+def start(
+    *,
+    sequence: int,
+    account_sid: str,
+    call_sid: str,
+    stream_sid: str,
+    tracks: tuple[str, ...],
+    custom_parameters: dict[str, str],
+) -> bytes:
+    """The second message. `tracks` are `inbound` and `outbound`."""
+    return orjson.dumps(
+        {
+            "event": "start",
+            "sequenceNumber": str(sequence),
+            "start": {
+                "accountSid": account_sid,
+                "streamSid": stream_sid,
+                "callSid": call_sid,
+                "tracks": list(tracks),
+                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+                "customParameters": custom_parameters,
+            },
+            "streamSid": stream_sid,
+        }
+    )
+
+
+def media_template(stream_sid: str, track: str) -> bytes:
+    """A bytes template for one track's media: fill with sequence, chunk, timestamp, payload."""
+    return (
+        b'{"event":"media","sequenceNumber":"%%d","media":{"track":"%b","chunk":"%%d",'
+        b'"timestamp":"%%d","payload":"%%b"},"streamSid":"%b"}'
+        % (track.encode(), stream_sid.encode())
+    )
+
+
+def dtmf(*, sequence: int, stream_sid: str, digit: str) -> bytes:
+    return orjson.dumps(
+        {
+            "event": "dtmf",
+            "streamSid": stream_sid,
+            "sequenceNumber": str(sequence),
+            "dtmf": {"track": "inbound_track", "digit": digit},
+        }
+    )
+
+
+def mark(*, sequence: int, stream_sid: str, name: str) -> bytes:
+    return orjson.dumps(
+        {
+            "event": "mark",
+            "sequenceNumber": str(sequence),
+            "streamSid": stream_sid,
+            "mark": {"name": name},
+        }
+    )
+
+
+def stop(*, sequence: int, stream_sid: str, account_sid: str, call_sid: str) -> bytes:
+    return orjson.dumps(
+        {
+            "event": "stop",
+            "sequenceNumber": str(sequence),
+            "streamSid": stream_sid,
+            "stop": {"accountSid": account_sid, "callSid": call_sid},
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Audio to play to the caller: raw mu-law, 8000 bytes a second, of any length."""
+
+    audio: bytes
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The customer wants `name` back when everything sent before it has been played."""
+
+    name: str
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The customer wants silence now."""
+
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nonconforming:
+    """A message that is ignored; `fault` says why."""
+
+    fault: str
+
+
+Message = Media | Mark | Clear | Nonconforming
+"""What a customer sent. `fault` is not empty when the message breaks the protocol (31951)."""
+
+
+def decode(data: bytes, stream_sid: str) -> Message:
+    """Read one text message of a customer's. Never raises.
+
+    Twilio warns of a missing or extra field and of a wrong streamSid (31951). What it then does
+    with the message is not documented: one that lacks something is ignored here, one that only
+    has something more is obeyed.
+    """
+    try:
+        message = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        return Nonconforming(f"not JSON: {error}")
+    if not isinstance(message, dict):
+        return Nonconforming("not a JSON object")
+    event = message.get("event")
+    if event not in ("media", "mark", "clear"):
+        return Nonconforming(f"unknown event {event!r}")
+    if message.get("streamSid") != stream_sid:
+        if "streamSid" not in message:
+            return Nonconforming("missing field streamSid")
+        return Nonconforming(f"wrong streamSid {message['streamSid']!r}")
+    allowed = 2 if event == "clear" else 3
+    fault = _extra(message, _TOP[event]) if len(message) > allowed else ""
+    if event == "media":
+        return _media(message.get("media"), fault)
+    if event == "mark":
+        return _mark(message.get("mark"), fault)
+    return Clear(fault)
+
+
+_TOP = {
+    "media": ("event", "streamSid", "media"),
+    "mark": ("event", "streamSid", "mark"),
+    "clear": ("event", "streamSid"),
+}
+
+
+def _media(body: Any, fault: str) -> Media | Nonconforming:
+    if not isinstance(body, dict):
+        return Nonconforming("missing field media")
+    payload = body.get("payload")
+    if not isinstance(payload, str):
+        return Nonconforming("missing field media.payload")
+    try:
+        audio = binascii.a2b_base64(payload.encode(), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        return Nonconforming(f"media.payload is not base64: {error}")
+    if len(body) > 1:
+        fault = fault or _extra(body, ("payload",), "media.")
+    return Media(audio, fault)
+
+
+def _mark(body: Any, fault: str) -> Mark | Nonconforming:
+    if not isinstance(body, dict):
+        return Nonconforming("missing field mark")
+    name = body.get("name")
+    if not isinstance(name, str):
+        return Nonconforming("missing field mark.name")
+    if len(body) > 1:
+        fault = fault or _extra(body, ("name",), "mark.")
+    return Mark(name, fault)
+
+
+def _extra(body: dict[str, Any], known: tuple[str, ...], prefix: str = "") -> str:
+    names = ", ".join(prefix + str(name) for name in body if name not in known)
+    return f"extra field {names}" if names else ""
+
+
+def encode_audio(audio: bytes) -> bytes:
+    """Raw audio as a media payload."""
+    return base64.b64encode(audio)

@@ -1,0 +1,92 @@
+"""Which addresses a customer's URL may reach: public unicast only, checked where we connect."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.errors import BridgeError
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Networks that carry an IPv4 address inside: what they lead to cannot be told from here.
+_TUNNELS = tuple(
+    map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+)
+
+
+class UnreachableError(BridgeError):
+    """A host that has no address, or one that may not be reached from here."""
+
+
+class Resolver(Protocol):
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """The addresses of a host; raises OSError when there are none."""
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    infos = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGuard:
+    """Resolves a customer's host and refuses it unless every address is allowed.
+
+    Connect to the addresses returned, not to the name again: a second look-up may answer
+    otherwise. `allow_private` is local mode: loopback and private networks are then allowed.
+    """
+
+    allow_private: bool = False
+    resolver: Resolver = system_resolver
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """The addresses to connect to, in order of preference; raises UnreachableError."""
+        try:
+            addresses = await self.resolver(host, port)
+        except (OSError, UnicodeError) as error:
+            raise UnreachableError(f"{host} cannot be resolved: {error}") from error
+        if not addresses:
+            raise UnreachableError(f"{host} has no address")
+        for address in addresses:
+            if not self.allows(address):
+                raise UnreachableError(
+                    f"{host} resolves to {address}, which is not a public address;"
+                    " private ones are reached in local mode only"
+                )
+        return addresses
+
+    def allows(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        return is_public(parsed) or (self.allow_private and _is_near(parsed))
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether an address is unicast on the public internet."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if any(address in network for network in _TUNNELS):
+            return False
+    return address.is_global and not (
+        address.is_multicast or address.is_reserved or address.is_unspecified
+    )
+
+
+def _is_near(address: IPAddress) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return _is_near(address.ipv4_mapped)
+    return (
+        (address.is_private or address.is_loopback or address.is_link_local)
+        and not address.is_unspecified
+        and not address.is_multicast
+        and str(address) != "169.254.169.254"  # cloud metadata is nobody's laptop
+    )

@@ -1,0 +1,109 @@
+"""Sends callbacks in the background: in order per stream or call, bounded, never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from bridge.call import Call
+from bridge.callbacks import FormFields
+from bridge.engine.webhook import Webhooks
+from bridge.errors import CustomerError
+
+log = structlog.get_logger("callbacks")
+
+
+class CallbackSender:
+    """Delivers callbacks. Those with one `order` key go out one after another.
+
+    `limit` bounds what may wait at once; more is dropped, counted and said on the timeline.
+    """
+
+    def __init__(self, webhooks: Webhooks, *, limit: int = 10_000, concurrency: int = 100) -> None:
+        self._webhooks = webhooks
+        self._limit = limit
+        self._slots = asyncio.Semaphore(concurrency)
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.delivered = 0
+        self.failed = 0
+        self.dropped = 0
+
+    @property
+    def pending(self) -> int:
+        return len(self._tasks)
+
+    def send(self, call: Call, url: str, method: str, form: FormFields, *, order: str) -> None:
+        """Deliver a callback after those before it; what comes of it is on the timeline."""
+        event = _event_of(form)
+        if len(self._tasks) >= self._limit:
+            self.dropped += 1
+            call.timeline.add("callback.dropped", "error", event=event, limit=self._limit)
+            return
+        task = asyncio.create_task(
+            self._deliver(call, url, method, form, self._last.get(order), event)
+        )
+        self._last[order] = task
+        self._tasks.add(task)
+
+        def done(finished: asyncio.Task[None]) -> None:
+            self._tasks.discard(finished)
+            if self._last.get(order) is finished:
+                del self._last[order]
+
+        task.add_done_callback(done)
+
+    async def _deliver(
+        self,
+        call: Call,
+        url: str,
+        method: str,
+        form: FormFields,
+        before: asyncio.Task[None] | None,
+        event: str,
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            async with self._slots:
+                answer = await self._webhooks.request(url, method, form, max_body=4096)
+        except CustomerError as error:
+            self.failed += 1
+            call.timeline.add(
+                "callback.failed", "warning", event=event, code=error.code, message=error.message
+            )
+        except Exception:
+            self.failed += 1
+            call.timeline.add("callback.failed", "error", event=event, message="internal error")
+            log.exception("callback failed", call=call.sid, event_name=event)
+        else:
+            self.delivered += 1
+            call.timeline.add(
+                "callback.delivered",
+                event=event,
+                status=answer.status,
+                attempts=answer.attempts,
+                seconds=answer.seconds,
+            )
+
+    async def drain(self, seconds: float) -> int:
+        """Wait for what is pending, at most that long; returns how many had to be given up."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        left = set(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+            self.dropped += len(left)
+        return len(left)
+
+
+def _event_of(form: FormFields) -> str:
+    """What a callback tells, for the timeline: its event field, else its call status."""
+    fields = dict(form)
+    for name in ("StreamEvent", "RecordingStatus", "StatusCallbackEvent", "CallStatus"):
+        if fields.get(name):
+            return fields[name]
+    return "callback"

@@ -1,0 +1,207 @@
+"""A stream at work: moves messages between a call's leg and one customer socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Protocol
+
+from bridge.call import Call
+from bridge.callbacks import stream_form
+from bridge.engine.core import Engine
+from bridge.engine.websocket import Closed, WebSocket
+from bridge.errors import CustomerError
+from bridge.stream import Cleared, MarkSet, MediaStream, Play, State
+from twiml.actions import Stream
+
+
+class Playback(Protocol):
+    """Where a two-way stream's audio goes: the leg. It answers marks by `mark_played`."""
+
+    def play(self, audio: bytes) -> int:
+        """Queue audio; returns the bytes that did not fit."""
+        ...
+
+    def mark(self, name: str) -> None: ...
+
+    def clear(self) -> list[str]:
+        """Fall silent at once; returns the marks that were waiting, in order."""
+        ...
+
+
+class StreamSession:
+    """One stream from its begin to its end. `ended` is called exactly once, also when the stream
+    never starts; everything the customer must be told has then been handed to the sender."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        call: Call,
+        source: Stream,
+        media: MediaStream,
+        *,
+        playback: Playback | None,
+        ended: Callable[[StreamSession], None],
+    ) -> None:
+        self.media = media
+        self.source = source
+        self._engine = engine
+        self._call = call
+        self._playback = playback
+        self._ended = ended
+        self._socket: WebSocket | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._finished = False
+
+    @property
+    def sid(self) -> str:
+        return self.media.identity.stream_sid
+
+    def begin(self) -> None:
+        """Start to connect; at once finished when the stream was refused."""
+        self._tell(
+            "stream.connecting",
+            url=self.source.connect_url,
+            name=self.media.identity.name,
+            tracks=list(self.media.identity.tracks),
+            bidirectional=self.media.identity.bidirectional,
+        )
+        if self.media.state is State.STOPPED:
+            self._finish()
+            return
+        self._connecting = asyncio.create_task(self._connect())
+
+    def fail(self, code: int, detail: str) -> None:
+        """The stream cannot begin: the carrier's side has failed."""
+        self.media.failed(code, detail)
+        self._finish()
+
+    async def _connect(self) -> None:
+        try:
+            await self._engine.connector.open(self.source.connect_url or "", self)
+        except CustomerError as error:
+            self.media.failed(error.code, error.message)
+            self._finish()
+
+    # From the call
+
+    def audio(self, track: str, payload: bytes, timestamp: int) -> None:
+        """Audio of one track for the customer: base64 mu-law, ms since the stream began."""
+        socket = self._socket
+        if socket is not None and socket.unsent > self._engine.limits.unsent_size:
+            self.media.congested(1)
+            self._notice()
+            return
+        for message in self.media.audio(track, payload, timestamp):
+            if socket is not None:
+                socket.send_text(message)
+
+    def dtmf(self, digit: str) -> None:
+        self._send(self.media.dtmf(digit))
+
+    def mark_played(self, name: str) -> None:
+        message = self.media.mark(name)
+        if message is not None:
+            self._tell("mark.echoed", name=name)
+            self._send(message)
+
+    def stop(self) -> None:
+        """The call or the carrier's side has ended: say so, then close."""
+        if self._connecting is not None and self._socket is None:
+            self._connecting.cancel()
+        self._send(self.media.stop())
+        if self._socket is not None:
+            self._socket.close()
+        self._finish()
+
+    def _send(self, message: bytes | None) -> None:
+        if message is not None and self._socket is not None:
+            self._socket.send_text(message)
+
+    # From the customer's socket
+
+    def opened(self, socket: WebSocket) -> None:
+        if self.media.state is not State.CONNECTING:
+            socket.close()
+            return
+        self._socket = socket
+        for message in self.media.opened():
+            socket.send_text(message)
+        self._tell("stream.started")
+        self._report()
+
+    def text(self, data: bytes) -> None:
+        request = self.media.received(data)
+        self._notice()
+        if request is None or self._playback is None:
+            return
+        match request:
+            case Play(audio=audio):
+                discarded = self._playback.play(audio)
+                if discarded:
+                    self.media.overflowed(discarded)
+                    self._notice()
+            case MarkSet(name=name):
+                self._tell("mark.received", name=name)
+                self._playback.mark(name)
+            case Cleared():
+                names = self._playback.clear()
+                self._tell("clear", marks=len(names))
+                for name in names:
+                    self.mark_played(name)
+
+    def binary(self, data: bytes) -> None:
+        self.media.received_binary(data)
+        self._notice()
+
+    def closed(self, how: Closed) -> None:
+        if self._finished:
+            return
+        if how.violation:
+            self.media.closed(31924, how.violation)
+        elif how.by_peer:
+            # Twilio logs 31921 even for the close that ends a <Connect> as intended.
+            self._tell("stream.closed_by_app", code=31921, close_code=how.code, reason=how.reason)
+            self.media.closed()
+        else:
+            self.media.closed(31903, "the connection was lost")
+        self._finish()
+
+    # Out
+
+    def _finish(self) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        self._notice()
+        self._report()
+        self._tell("stream.stopped", **asdict(self.media.counters))
+        self._ended(self)
+
+    def _notice(self) -> None:
+        for warning in self.media.warnings():
+            self._tell(
+                "stream.warning",
+                "warning",
+                code=warning.code,
+                message=warning.message,
+                quote=warning.quote,
+            )
+
+    def _report(self) -> None:
+        for report in self.media.reports():
+            if report.error:
+                code = int(report.error.partition(" ")[0])
+                self._tell("stream.error", "error", code=code, message=report.error)
+            if self.source.status_callback:
+                self._engine.sender.send(
+                    self._call,
+                    self.source.status_callback,
+                    self.source.status_callback_method,
+                    stream_form(self.media.identity, report, self._engine.now()),
+                    order=self.sid,
+                )
+
+    def _tell(self, kind: str, level: str = "info", /, **data: object) -> None:
+        self._call.timeline.add(kind, level, stream=self.sid, **data)

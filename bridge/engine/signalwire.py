@@ -1,0 +1,243 @@
+"""SignalWire's media socket as a leg: one stream of the carrier's, one stream of the customer's."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections import deque
+from collections.abc import Callable
+
+from bridge.audio import AudioError, MulawDecoder, MulawEncoder
+from bridge.call import Call
+from bridge.dialects import signalwire
+from bridge.engine.core import Engine
+from bridge.engine.session import StreamSession
+from bridge.engine.websocket import Closed, WebSocket
+from bridge.errors import MisuseError
+from bridge.playout import Playout
+from twiml.actions import Stream
+
+
+class SignalWireLeg:
+    """The handler of one `/media/{token}` socket.
+
+    The customer's audio is re-framed and paced to the carrier; a mark follows the audio before it
+    and is echoed to the customer when the carrier has played it. `ended` is called once.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        call: Call,
+        source: Stream,
+        *,
+        stream_sid: str,
+        bidirectional: bool,
+        ended: Callable[[SignalWireLeg], None],
+    ) -> None:
+        self._engine = engine
+        self._call = call
+        self._source = source
+        self._bidirectional = bidirectional
+        self._stream_sid = stream_sid
+        self._ended = ended
+        self._socket: WebSocket | None = None
+        self._session: StreamSession | None = None
+        self._template = signalwire.media_template("")
+        self._carrier_sid = ""
+        self._decoders: dict[str, MulawDecoder] | None = None
+        self._encoder: MulawEncoder | None = None
+        self._playout = Playout(engine.limits.playout_bytes)
+        self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
+        self._cancel_tick: Callable[[], None] | None = None
+        self._idle_check: asyncio.TimerHandle | None = None
+        self._heard_from = False
+        self._faults = 0
+        self._over = False
+
+    # The carrier's socket
+
+    def opened(self, socket: WebSocket) -> None:
+        self._socket = socket
+        media = self._call.begin_stream(
+            self._source,
+            bidirectional=self._bidirectional,
+            random_bytes=self._engine.random_bytes,
+            sid=self._stream_sid,
+            pending_limit=self._engine.limits.waiting_frames,
+        )
+        self._session = StreamSession(
+            self._engine,
+            self._call,
+            self._source,
+            media,
+            playback=self if self._bidirectional else None,
+            ended=self._session_ended,
+        )
+        self._watch()
+        self._session.begin()
+
+    def text(self, data: bytes) -> None:
+        self._heard_from = True
+        message = signalwire.decode(data)
+        match message:
+            case signalwire.Media(track=track, payload=payload, timestamp=timestamp):
+                self._audio(track, payload, timestamp)
+            case signalwire.Mark(name=name):
+                self._mark_back(name)
+            case signalwire.Dtmf(digit=digit):
+                self._stream.dtmf(digit)
+            case signalwire.Start():
+                self._start(message)
+            case signalwire.Stop():
+                self._stream.stop()
+            case signalwire.Nonconforming(fault=fault):
+                self._fault(fault)
+            case signalwire.Connected():
+                pass
+
+    def binary(self, data: bytes) -> None:
+        self._fault(f"a binary frame of {len(data)} bytes")
+
+    def closed(self, how: Closed) -> None:
+        if not self._over:
+            self._call.timeline.add(
+                "carrier.closed",
+                "warning" if how.abrupt or how.violation else "info",
+                stream=self._stream_sid,
+                close_code=how.code,
+                message=how.violation or how.reason,
+            )
+            self._stream.stop()
+
+    def stop(self) -> None:
+        """The call has ended, or the service is going down."""
+        if self._session is not None:
+            self._session.stop()
+
+    @property
+    def _stream(self) -> StreamSession:
+        if self._session is None:
+            raise MisuseError("the leg has no stream before its socket is open")
+        return self._session
+
+    def _start(self, start: signalwire.Start) -> None:
+        self._carrier_sid = start.stream_sid
+        self._template = signalwire.media_template(start.stream_sid)
+        self._call.timeline.add(
+            "carrier.start",
+            stream=self._stream_sid,
+            carrier_stream=start.stream_sid,
+            tracks=list(start.tracks),
+            encoding=start.encoding,
+            sample_rate=start.sample_rate,
+        )
+        if start.encoding == "audio/x-mulaw" and start.sample_rate == 8000:
+            return
+        try:
+            self._decoders = {
+                track: MulawDecoder(start.encoding, start.sample_rate)
+                for track in ("inbound", "outbound")
+            }
+            self._encoder = MulawEncoder(start.encoding, start.sample_rate)
+        except AudioError as error:
+            self._fault(str(error))
+            self._stream.stop()
+
+    def _audio(self, track: str, payload: bytes, timestamp: int) -> None:
+        if self._decoders is None:
+            self._stream.audio(track, payload, timestamp)
+            return
+        try:
+            audio = base64.b64decode(payload, validate=True)
+        except ValueError as error:
+            self._fault(f"media.payload is not base64: {error}")
+            return
+        mulaw = self._decoders[track].decode(audio)
+        if mulaw:
+            self._stream.audio(track, base64.b64encode(mulaw), timestamp)
+
+    def _fault(self, fault: str) -> None:
+        self._faults += 1
+        if self._faults == 1:
+            self._call.timeline.add(
+                "carrier.fault", "warning", stream=self._stream_sid, message=fault
+            )
+
+    def _watch(self) -> None:
+        """Give a carrier up that has been silent for a whole idle time."""
+        limit = self._engine.limits.carrier_idle
+
+        def check() -> None:
+            if self._heard_from:
+                self._heard_from = False
+                self._idle_check = asyncio.get_running_loop().call_later(limit, check)
+                return
+            self._call.timeline.add(
+                "carrier.idle", "warning", stream=self._stream_sid, code=31953, seconds=limit
+            )
+            self._stream.stop()
+
+        self._idle_check = asyncio.get_running_loop().call_later(limit, check)
+
+    # The customer's stream has ended, for whatever reason: so does the carrier's.
+
+    def _session_ended(self, session: StreamSession) -> None:
+        self._over = True
+        if self._idle_check is not None:
+            self._idle_check.cancel()
+        if self._cancel_tick is not None:
+            self._cancel_tick()
+        if self._socket is not None:
+            self._socket.close()
+        self._ended(self)
+
+    # Playback
+
+    def play(self, audio: bytes) -> int:
+        if self._cancel_tick is None:
+            self._cancel_tick = self._engine.wheel.subscribe(self._tick)
+        return self._playout.play(audio)
+
+    def mark(self, name: str) -> None:
+        self._playout.mark(name)
+        if self._playout.idle:
+            self._forward_marks()
+
+    def clear(self) -> list[str]:
+        names = [name for name, echoed in self._at_carrier if not echoed]
+        self._at_carrier = deque((name, True) for name, _ in self._at_carrier)
+        self._send(signalwire.clear(self._carrier_sid))
+        return names + self._playout.clear()
+
+    def _tick(self) -> None:
+        # A carrier that does not read gets no more: what waits here can still be cleared.
+        if self._socket is None or self._socket.unsent > self._engine.limits.unsent_size:
+            return
+        frame = self._playout.take()
+        if frame is not None:
+            if self._encoder is not None:
+                frame = self._encoder.encode(frame)
+            self._send(self._template % base64.b64encode(frame))
+        self._forward_marks()
+
+    def _forward_marks(self) -> None:
+        for name in self._playout.due():
+            self._at_carrier.append((name, False))
+            self._send(signalwire.mark(self._carrier_sid, name))
+
+    def _mark_back(self, name: str) -> None:
+        """The carrier has played, or cleared, everything up to this mark."""
+        if all(name != waiting for waiting, _ in self._at_carrier):
+            self._fault("a mark came back that was not sent")
+            return
+        while True:
+            passed, echoed = self._at_carrier.popleft()
+            if not echoed:
+                self._stream.mark_played(passed)
+            if passed == name:
+                return
+
+    def _send(self, message: bytes) -> None:
+        if self._socket is not None:
+            self._socket.send_text(message)

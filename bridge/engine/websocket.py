@@ -1,0 +1,288 @@
+"""A WebSocket on an asyncio transport, by callbacks: no task and no queue per message.
+
+The protocol is that of the `websockets` library (RFC 6455, sans-I/O); this is the shell around
+it for both sides. Compression is never negotiated: mu-law does not compress, and deflating every
+20 ms costs half of the capacity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import SEND_EOF, State
+from websockets.server import ServerProtocol
+
+from bridge.errors import PeerError
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a socket ended. `code` is the RFC 6455 code, 1006 when the peer vanished.
+
+    `by_peer`: the peer sent the first close frame. `violation`: the peer broke the protocol; it
+    says how.
+    """
+
+    code: int
+    reason: str
+    by_peer: bool
+    violation: str = ""
+
+    @property
+    def abrupt(self) -> bool:
+        return self.code == CloseCode.ABNORMAL_CLOSURE and not self.violation
+
+
+class Handler(Protocol):
+    """What a socket's owner is told. `closed` comes exactly once after `opened`."""
+
+    def opened(self, socket: WebSocket) -> None: ...
+    def text(self, data: bytes) -> None: ...
+    def binary(self, data: bytes) -> None: ...
+    def closed(self, how: Closed) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A handshake that is not accepted: HTTP status and one sentence."""
+
+    status: int
+    text: str
+
+
+class Acceptor(Protocol):
+    """Decides on a handshake: the handler of the new socket, or why there is none."""
+
+    def __call__(self, path: str, headers: dict[str, str]) -> Handler | Refusal: ...
+
+
+class WebSocket(asyncio.Protocol):
+    """One socket. Create it with `client()` or `server()`.
+
+    `close_timeout` bounds, in seconds, how long the closing handshake and unsent data may take.
+    """
+
+    def __init__(
+        self, protocol: ClientProtocol | ServerProtocol, *, close_timeout: float = 1.0
+    ) -> None:
+        self._protocol = protocol
+        self._close_timeout = close_timeout
+        self._transport: asyncio.Transport | None = None
+        self._handler: Handler | None = None
+        self._acceptor: Acceptor | None = None
+        self._opening: asyncio.Future[None] | None = None
+        self._fragments: list[bytes] = []
+        self._fragmented_as = Opcode.TEXT
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._violation = ""
+        self._opened = False
+
+    @classmethod
+    def client(
+        cls, protocol: ClientProtocol, handler: Handler, *, close_timeout: float = 1.0
+    ) -> WebSocket:
+        """The connecting side. Send the handshake with `handshake()` once connected."""
+        socket = cls(protocol, close_timeout=close_timeout)
+        socket._handler = handler
+        return socket
+
+    @classmethod
+    def server(cls, acceptor: Acceptor, *, max_size: int, close_timeout: float = 1.0) -> WebSocket:
+        """The accepting side, which takes no subprotocol and no extension."""
+        socket = cls(ServerProtocol(max_size=max_size), close_timeout=close_timeout)
+        socket._acceptor = acceptor
+        return socket
+
+    async def handshake(self, request: Request) -> None:
+        """Send the upgrade request and wait for the answer; raises InvalidHandshake, OSError."""
+        assert isinstance(self._protocol, ClientProtocol)
+        self._opening = asyncio.get_running_loop().create_future()
+        self._protocol.send_request(request)
+        self._flush()
+        await self._opening
+
+    @property
+    def is_open(self) -> bool:
+        return self._protocol.state is State.OPEN
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written but not yet taken by the network: how far the peer is behind."""
+        return self._transport.get_write_buffer_size() if self._transport else 0
+
+    def send_text(self, data: bytes) -> bool:
+        """Send one text message; False, without error, when the socket is no longer open."""
+        if self._protocol.state is not State.OPEN:
+            return False
+        self._protocol.send_text(data)
+        self._flush()
+        return True
+
+    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
+        """Begin the closing handshake; what was sent before is delivered first."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code, reason)
+            self._flush()
+            self._expect_close()
+        elif self._protocol.state is State.CONNECTING:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        self._pump()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._pump()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._protocol.state is not State.CLOSED:
+            self._protocol.receive_eof()
+            self._protocol.data_to_send()  # there is nowhere left to send it
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._fail_opening(exc or ConnectionResetError("the connection was closed"))
+        self._tell_closed()
+
+    # Inside
+
+    def _pump(self) -> None:
+        """Act on what the protocol has parsed, then send what it wants sent."""
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._frame(event)
+            elif isinstance(event, Request):
+                self._accept(event)
+            else:
+                self._answered(event)
+        error = self._protocol.parser_exc
+        if error is not None and not isinstance(error, EOFError) and not self._violation:
+            self._violation = str(error) or type(error).__name__
+        if self._protocol.handshake_exc is not None:
+            self._fail_opening(self._protocol.handshake_exc)
+        self._flush()
+        if self._protocol.close_expected():
+            self._expect_close()
+
+    def _frame(self, frame: Frame) -> None:
+        opcode = frame.opcode
+        if opcode is Opcode.CLOSE or self._handler is None:
+            return
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if frame.fin:
+                self._message(opcode, bytes(frame.data))
+            else:
+                self._fragmented_as = opcode
+                self._fragments = [bytes(frame.data)]
+        elif opcode is Opcode.CONT:
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                data = b"".join(self._fragments)
+                self._fragments = []
+                self._message(self._fragmented_as, data)
+
+    def _message(self, opcode: Opcode, data: bytes) -> None:
+        assert self._handler is not None
+        if opcode is Opcode.BINARY:
+            self._handler.binary(data)
+            return
+        if not data.isascii() and not _is_utf8(data):
+            self._violation = "a text message is not UTF-8"
+            self._protocol.fail(CloseCode.INVALID_DATA, self._violation)
+            return
+        self._handler.text(data)
+
+    def _accept(self, request: Request) -> None:
+        assert isinstance(self._protocol, ServerProtocol)
+        assert self._acceptor is not None
+        response = self._protocol.accept(request)
+        if response.status_code == 101:
+            headers = {name.lower(): value for name, value in request.headers.raw_items()}
+            decision = self._acceptor(request.path, headers)
+            if isinstance(decision, Refusal):
+                response = self._protocol.reject(decision.status, decision.text + "\n")
+            else:
+                self._handler = decision
+        self._protocol.send_response(response)
+        self._flush()
+        if self._handler is not None:
+            self._opened = True
+            self._handler.opened(self)
+
+    def _answered(self, response: Response) -> None:
+        if self._protocol.handshake_exc is not None or response.status_code != 101:
+            return
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_result(None)
+        assert self._handler is not None
+        self._opened = True
+        self._handler.opened(self)
+
+    def _fail_opening(self, error: BaseException) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_exception(error)
+            # The waiting side may have been cancelled by its time limit already.
+            self._opening.exception()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        for data in self._protocol.data_to_send():
+            if data is not SEND_EOF:
+                transport.write(data)
+            elif transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+
+    def _expect_close(self) -> None:
+        if self._close_timer is None and self._transport is not None:
+            loop = asyncio.get_running_loop()
+            self._close_timer = loop.call_later(self._close_timeout, self._transport.abort)
+
+    def _tell_closed(self) -> None:
+        if not self._opened or self._handler is None:
+            return
+        self._opened = False
+        received, sent = self._protocol.close_rcvd, self._protocol.close_sent
+        frame = received or (sent if self._violation else None)
+        self._handler.closed(
+            Closed(
+                code=frame.code if frame else CloseCode.ABNORMAL_CLOSURE,
+                reason=frame.reason if frame else "",
+                by_peer=received is not None and bool(self._protocol.close_rcvd_then_sent),
+                violation=self._violation,
+            )
+        )
+
+
+def explain_handshake(error: InvalidHandshake) -> PeerError:
+    """A refused or broken upgrade in one sentence."""
+    if isinstance(error, InvalidStatus):
+        return PeerError(f"the server answered HTTP {error.response.status_code}, not 101")
+    return PeerError(f"the server's answer is not a WebSocket handshake: {error}")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,28 @@
+"""Bounds of the media path, each with where it comes from. All are settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Bounds of one stream. Times in seconds, sizes in bytes.
+
+    `connect_time`: TCP, TLS and upgrade together; Twilio documents none for streams, its webhooks
+    have 5 s to connect (T section 9).
+    `message_size`: ten minutes of mu-law in one base64 message, which Twilio would buffer
+    (T section 7), fit in 6.4 MB.
+    `unsent_size`: what may wait for a customer who reads slowly; about six seconds of frames.
+    `waiting_frames`: frames kept while the customer's socket opens: `connect_time` of both tracks.
+    `close_time`: for the closing handshake and what is still unsent.
+    `carrier_idle`: a carrier's socket that says nothing for this long is taken for dead.
+    """
+
+    connect_time: float = 5.0
+    message_size: int = 8 * 1024 * 1024
+    unsent_size: int = 96 * 1024
+    waiting_frames: int = 500
+    close_time: float = 1.0
+    carrier_idle: float = 30.0
+    playout_bytes: int = 10 * 60 * 8_000

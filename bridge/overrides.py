@@ -1,0 +1,67 @@
+"""Connection overrides: a webhook's time limits and retries, written in its URL's fragment.
+
+`https://example.com/voice#ct=2000&rc=2&rp=4xx,ct` (T section 9). The fragment is neither sent
+nor signed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urldefrag
+
+_RETRY_WORDS = frozenset({"4xx", "5xx", "ct", "rt", "all"})
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Limits of one webhook request; the defaults are Twilio's documented ones.
+
+    Times are in milliseconds: to connect, to read the answer, and in total.
+    """
+
+    connect: int = 5_000
+    read: int = 15_000
+    total: int = 15_000
+    retries: int = 1
+    retry_on: frozenset[str] = frozenset({"ct"})
+
+    def retries_on(self, reason: str) -> bool:
+        """Whether a failure (`ct` connect or TLS, `rt` read, `4xx`, `5xx`) is tried again."""
+        return reason in self.retry_on or "all" in self.retry_on
+
+
+def split(url: str) -> tuple[str, Overrides, tuple[str, ...]]:
+    """The URL to request, its limits, and the override keys that were not understood.
+
+    Values out of range fall back to the default and are named among the latter.
+    """
+    base, fragment = urldefrag(url)
+    numbers: dict[str, int] = {}
+    retry_on = Overrides().retry_on
+    unknown: list[str] = []
+    for key, value in parse_qsl(fragment, keep_blank_values=True):
+        if key in _RANGES:
+            low, high = _RANGES[key]
+            if value.isascii() and value.isdigit() and low <= int(value) <= high:
+                numbers[key] = int(value)
+            else:
+                unknown.append(f"{key}={value}")
+        elif key == "rp" and (words := frozenset(value.split(","))) <= _RETRY_WORDS:
+            retry_on = words
+        elif key not in ("sni", "e"):  # Twilio's TLS and edge choices have no meaning here
+            unknown.append(f"{key}={value}")
+    defaults = Overrides()
+    return (
+        base,
+        Overrides(
+            connect=numbers.get("ct", defaults.connect),
+            read=numbers.get("rt", defaults.read),
+            total=numbers.get("tt", defaults.total),
+            retries=numbers.get("rc", defaults.retries),
+            retry_on=retry_on,
+        ),
+        tuple(unknown),
+    )
+
+
+_RANGES = {"ct": (100, 10_000), "rt": (100, 15_000), "tt": (100, 15_000), "rc": (0, 5)}

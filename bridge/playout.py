@@ -1,0 +1,117 @@
+"""Audio and marks waiting to be played to a caller, on a sample clock."""
+
+from __future__ import annotations
+
+from collections import deque
+
+FRAME_BYTES = 160
+SILENCE = b"\xff" * FRAME_BYTES
+TEN_MINUTES = 10 * 60 * 8_000
+"""Twilio's bound on buffered audio, in mu-law bytes (T section 7)."""
+
+
+class Playout:
+    """A FIFO of mu-law audio with marks between the bytes.
+
+    Call `take()` every 20 ms for the frame to play, and `due()` for the marks whose audio has been
+    handed out. Audio of any length goes in and frames of 160 bytes come out, no byte lost. A last
+    odd piece waits one frame for more to follow it and is then filled up with silence.
+    """
+
+    def __init__(self, limit: int = TEN_MINUTES) -> None:
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._offset = 0  # into the first chunk
+        self._marks: deque[tuple[int, str]] = deque()
+        self._held = False
+        self.buffered = 0
+        self.received = 0
+        self.taken = 0
+        self.cleared = 0
+        self.padded = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is waiting to be played."""
+        return self.buffered == 0
+
+    def play(self, audio: bytes) -> int:
+        """Append audio; returns how many bytes did not fit and were discarded."""
+        room = self._limit - self.buffered
+        discarded = max(0, len(audio) - room)
+        if discarded:
+            audio = audio[:room]
+        if audio:
+            self._chunks.append(audio)
+            self.buffered += len(audio)
+            self.received += len(audio)
+        return discarded
+
+    def mark(self, name: str) -> None:
+        """Remember a mark behind everything received so far."""
+        self._marks.append((self.received, name))
+
+    def clear(self) -> list[str]:
+        """Throw away what waits; returns the marks that were waiting, in order."""
+        self.cleared += self.buffered
+        self.received -= self.buffered
+        self._chunks.clear()
+        self._offset = self.buffered = 0
+        self._held = False
+        names = [name for _, name in self._marks]
+        self._marks.clear()
+        return names
+
+    def due(self) -> list[str]:
+        """The marks whose audio has all been handed out, in order; each is returned once."""
+        names: list[str] = []
+        while self._marks and self._marks[0][0] <= self.taken:
+            names.append(self._marks.popleft()[1])
+        return names
+
+    def take(self) -> bytes | None:
+        """The next 20 ms to play; None when there is nothing to play."""
+        if self.buffered == 0:
+            return None
+        if self.buffered < FRAME_BYTES:
+            return self._take_tail()
+        first = self._chunks[0]
+        end = self._offset + FRAME_BYTES
+        if end <= len(first):
+            frame = first[self._offset : end]
+            self._offset = end
+            if end == len(first):
+                self._chunks.popleft()
+                self._offset = 0
+        else:
+            frame = self._gather(FRAME_BYTES)
+        self._count(FRAME_BYTES)
+        return frame
+
+    def _take_tail(self) -> bytes | None:
+        if not self._held and not self._marks:
+            self._held = True
+            return None
+        size = self.buffered
+        tail = self._gather(size)
+        self._count(size)
+        self.padded += FRAME_BYTES - size
+        return tail + SILENCE[size:]
+
+    def _count(self, size: int) -> None:
+        self.buffered -= size
+        self.taken += size
+        self._held = False
+
+    def _gather(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size:
+            first = self._chunks[0]
+            part = first[self._offset : self._offset + size]
+            parts.append(part)
+            size -= len(part)
+            self._offset += len(part)
+            if self._offset == len(first):
+                self._chunks.popleft()
+                self._offset = 0
+        return b"".join(parts)

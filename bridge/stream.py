@@ -1,0 +1,351 @@
+"""One fork of a call to one customer socket, as a sans-I/O state machine.
+
+    CONNECTING --opened()--> OPEN --stop()--> STOPPED
+        |                      +--closed()--> STOPPED
+        +--failed()/stop()--------------------> STOPPED
+
+Bytes come out of the methods, status reports out of `reports()`. Whatever happens, a stream
+reports exactly one of `stream-started` and `stream-error`, and after it exactly one
+`stream-stopped`. A failure after the start is told in the latter's `StreamError`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bridge.dialects import twilio
+from bridge.errors import STREAM_TITLES, MisuseError
+
+FRAME_BYTES = 160
+FRAME_MS = 20
+_PAYLOAD_CHARS = 216  # base64 of 160 bytes
+
+
+class State(Enum):
+    CONNECTING = "connecting"
+    OPEN = "open"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a stream is. `name` is the customer's, None when the document gave none."""
+
+    account_sid: str
+    call_sid: str
+    stream_sid: str
+    name: str | None
+    tracks: tuple[str, ...]
+    bidirectional: bool
+    custom_parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What passed through a stream. Frames are 20 ms each; `played_bytes` are mu-law bytes taken
+    from the customer for the caller."""
+
+    frames_sent: int = 0
+    frames_waited: int = 0
+    frames_dropped: int = 0
+    carrier_gaps_ms: int = 0
+    messages_received: int = 0
+    played_bytes: int = 0
+    discarded_bytes: int = 0
+    marks_received: int = 0
+    marks_echoed: int = 0
+    clears: int = 0
+    dtmf: int = 0
+    faults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A status callback that is due: `stream-started`, `stream-error` or `stream-stopped`."""
+
+    event: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSet:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    pass
+
+
+Request = Play | MarkSet | Cleared
+"""What the customer wants done on the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001 -- the protocol's own word
+    """A Twilio warning, raised once per stream and code."""
+
+    code: int
+    message: str
+    quote: str = ""
+
+
+@dataclass(slots=True)
+class _TrackClock:
+    """Numbering of one track: media.chunk, media.timestamp and the tail of an odd frame."""
+
+    template: bytes
+    chunk: int = 0
+    timestamp: int = 0
+    tail: bytes = b""
+
+
+class MediaStream:
+    """The customer's side of a stream: numbers, frames, counters, warn-once rules.
+
+    `pending_limit` bounds the frames that wait for the customer's handshake; beyond it the oldest
+    are dropped and counted.
+    """
+
+    def __init__(self, identity: Identity, *, pending_limit: int = 500) -> None:
+        self.identity = identity
+        self.state = State.CONNECTING
+        self.counters = Counters()
+        self._sequence = 0
+        self._clocks = {
+            track: _TrackClock(twilio.media_template(identity.stream_sid, track))
+            for track in identity.tracks
+        }
+        self._pending: deque[tuple[str, bytes, int]] = deque()
+        self._pending_limit = pending_limit
+        self._reports: list[Report] = []
+        self._warnings: list[Warning] = []
+        self._warned: set[int] = set()
+        self._announced = False
+
+    # What happens to the socket.
+
+    def opened(self) -> list[bytes]:
+        """The customer's socket is open: the first messages, with the audio that waited."""
+        if self.state is not State.CONNECTING:
+            raise MisuseError(f"opened() in state {self.state.value}")
+        self.state = State.OPEN
+        self._announce(Report("stream-started"))
+        self._sequence = 1
+        identity = self.identity
+        messages = [
+            twilio.CONNECTED,
+            twilio.start(
+                sequence=1,
+                account_sid=identity.account_sid,
+                call_sid=identity.call_sid,
+                stream_sid=identity.stream_sid,
+                tracks=identity.tracks,
+                custom_parameters=identity.custom_parameters,
+            ),
+        ]
+        for track, payload, timestamp in self._pending:
+            messages += self.audio(track, payload, timestamp)
+        self.counters.frames_waited = len(self._pending)
+        self._pending.clear()
+        return messages
+
+    def failed(self, code: int, detail: str = "") -> None:
+        """The stream cannot start: Twilio's number and what was seen. Later calls do nothing."""
+        if self.state is State.CONNECTING:
+            self._announce(Report("stream-error", describe(code, detail)))
+            self._end()
+
+    def closed(self, code: int = 0, detail: str = "") -> None:
+        """The customer's socket is gone. `code` is Twilio's number when that was a failure."""
+        if self.state is State.CONNECTING:
+            self.failed(code or 31903, detail)
+        elif self.state is State.OPEN:
+            self._end(describe(code, detail) if code else "")
+
+    def stop(self) -> bytes | None:
+        """The stream ends on the carrier's side: the last message, None when none can be sent."""
+        if self.state is State.CONNECTING:
+            self._announce(Report("stream-error", describe(31900, "the call ended first")))
+            self._end()
+            return None
+        if self.state is State.STOPPED:
+            return None
+        self._sequence += 1
+        identity = self.identity
+        message = twilio.stop(
+            sequence=self._sequence,
+            stream_sid=identity.stream_sid,
+            account_sid=identity.account_sid,
+            call_sid=identity.call_sid,
+        )
+        self._end()
+        return message
+
+    # What the call has for the customer.
+
+    def audio(self, track: str, payload: bytes, timestamp: int) -> list[bytes]:
+        """Audio of one track: base64 mu-law, with the milliseconds since the stream began.
+
+        A track the customer did not ask for gives nothing. Frames of another size than 160 bytes
+        are re-framed without losing a byte.
+        """
+        clock = self._clocks.get(track)
+        if clock is None or self.state is State.STOPPED:
+            return []
+        if self.state is State.CONNECTING:
+            if len(self._pending) >= self._pending_limit:
+                self._pending.popleft()
+                self.counters.frames_dropped += 1
+            self._pending.append((track, payload, timestamp))
+            return []
+        if len(payload) == _PAYLOAD_CHARS and payload[-1:] == b"=" and not clock.tail:
+            return [self._media(clock, payload, timestamp)]
+        return self._reframed(clock, payload, timestamp)
+
+    def _reframed(self, clock: _TrackClock, payload: bytes, timestamp: int) -> list[bytes]:
+        try:
+            fresh = binascii.a2b_base64(payload, strict_mode=True)
+        except binascii.Error:
+            self.counters.faults += 1
+            return []
+        audio = clock.tail + fresh
+        timestamp -= len(clock.tail) // 8
+        messages = []
+        whole = len(audio) - len(audio) % FRAME_BYTES
+        for at in range(0, whole, FRAME_BYTES):
+            frame = base64.b64encode(audio[at : at + FRAME_BYTES])
+            messages.append(self._media(clock, frame, timestamp + at // 8))
+        clock.tail = audio[whole:]
+        return messages
+
+    def _media(self, clock: _TrackClock, payload: bytes, timestamp: int) -> bytes:
+        if clock.chunk:
+            expected = clock.timestamp + FRAME_MS
+            # Small jitter of the carrier's clock is not passed on; a real gap is.
+            if timestamp - expected >= FRAME_MS:
+                self.counters.carrier_gaps_ms += timestamp - expected
+            else:
+                timestamp = expected
+        clock.timestamp = timestamp
+        clock.chunk += 1
+        self._sequence += 1
+        self.counters.frames_sent += 1
+        return clock.template % (self._sequence, clock.chunk, timestamp, payload)
+
+    def dtmf(self, digit: str) -> bytes | None:
+        """A key the caller pressed; only two-way streams are told (T section 3.3)."""
+        if self.state is not State.OPEN or not self.identity.bidirectional:
+            return None
+        self._sequence += 1
+        self.counters.dtmf += 1
+        return twilio.dtmf(
+            sequence=self._sequence, stream_sid=self.identity.stream_sid, digit=digit
+        )
+
+    def mark(self, name: str) -> bytes | None:
+        """A mark's audio has been played, or cleared."""
+        if self.state is not State.OPEN or not self.identity.bidirectional:
+            return None
+        self._sequence += 1
+        self.counters.marks_echoed += 1
+        return twilio.mark(sequence=self._sequence, stream_sid=self.identity.stream_sid, name=name)
+
+    # What the customer sends.
+
+    def received(self, data: bytes) -> Request | None:
+        """One text message of the customer's; None when it asks for nothing that can be done."""
+        self.counters.messages_received += 1
+        if self.state is not State.OPEN:
+            return None
+        if not self.identity.bidirectional:
+            self.warn(
+                31951,
+                "a one-way stream takes no messages: use <Connect><Stream> to send audio",
+                data,
+            )
+            return None
+        message = twilio.decode(data, self.identity.stream_sid)
+        if message.fault:
+            self.warn(31951, message.fault, data)
+        match message:
+            case twilio.Media(audio=audio):
+                self.counters.played_bytes += len(audio)
+                return Play(audio)
+            case twilio.Mark(name=name):
+                self.counters.marks_received += 1
+                return MarkSet(name)
+            case twilio.Clear():
+                self.counters.clears += 1
+                return Cleared()
+            case twilio.Nonconforming():
+                return None
+
+    def received_binary(self, data: bytes) -> None:
+        """A binary frame, which the protocol does not have."""
+        self.counters.messages_received += 1
+        self.warn(31950, f"a binary frame of {len(data)} bytes; messages are JSON text", b"")
+
+    def overflowed(self, discarded: int) -> None:
+        """The play-out buffer is full: `discarded` bytes of the customer's audio are lost."""
+        self.counters.played_bytes -= discarded
+        self.counters.discarded_bytes += discarded
+        self.warn(31931, "more than 10 minutes of audio are waiting to be played", b"")
+
+    def congested(self, frames: int) -> None:
+        """The customer reads too slowly: `frames` frames of the call were thrown away."""
+        self.counters.frames_dropped += frames
+        self.warn(31930, "the application does not read its socket fast enough", b"")
+
+    def warn(self, code: int, message: str, quote: bytes) -> None:
+        """Count a fault; raise Twilio's warning at its first occurrence on this stream."""
+        self.counters.faults += 1
+        if code not in self._warned:
+            self._warned.add(code)
+            self._warnings.append(Warning(code, message, excerpt(quote)))
+
+    # What came of it.
+
+    def reports(self) -> list[Report]:
+        """Status callbacks that have become due since the last time."""
+        due, self._reports = self._reports, []
+        return due
+
+    def warnings(self) -> list[Warning]:
+        """Warnings raised since the last time."""
+        raised, self._warnings = self._warnings, []
+        return raised
+
+    def _announce(self, report: Report) -> None:
+        self._announced = True
+        self._reports.append(report)
+
+    def _end(self, error: str = "") -> None:
+        self.state = State.STOPPED
+        self.counters.frames_dropped += len(self._pending)
+        self._pending.clear()
+        self._reports.append(Report("stream-stopped", error))
+
+
+def describe(code: int, detail: str = "") -> str:
+    """`StreamError` as the customer reads it: number, title, what was seen."""
+    text = f"{code} {STREAM_TITLES.get(code, 'Stream error')}"
+    return f"{text}: {detail}" if detail else text
+
+
+def excerpt(data: bytes, limit: int = 80) -> str:
+    """The shape of an offending message for a log: audio and names are left out, length bounded.
+
+    Only the keys up to the first payload are worth quoting, and values may be private.
+    """
+    text = data[:limit].decode("utf-8", "replace")
+    return text.partition('"payload"')[0] + ("…" if len(data) > limit else "")
