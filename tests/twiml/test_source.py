@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import codecs
+
+import pytest
+
+from twiml.document import FETCHED, INLINE, Limits
+from twiml.source import SourceError, known_encoding, read
+
+DECLARED = '<?xml version="1.0" encoding="{}"?><Response a="ü"/>'
+
+
+def failure(data: bytes | str, limits: Limits = FETCHED) -> tuple[int, int, int]:
+    with pytest.raises(SourceError) as caught:
+        read(data, limits)
+    found = caught.value.diagnostic
+    assert found.advice
+    return found.code, found.line, found.column
+
+
+def document_of(size: int) -> bytes:
+    head, tail = b"<Response><Say>", b"</Say></Response>"
+    return head + b"x" * (size - len(head) - len(tail)) + tail
+
+
+@pytest.mark.contract("T15")
+def test_fetched_documents_are_bounded_in_bytes() -> None:
+    """64 kB is read, one byte more is 11750."""
+    assert read(document_of(64 * 1024), FETCHED).root.name == "Response"
+    assert failure(document_of(64 * 1024 + 1))[0] == 11750
+
+
+@pytest.mark.contract("T15")
+@pytest.mark.parametrize("sign", ["x", "ü", "\U0001f600"])
+def test_inline_documents_are_bounded_in_characters(sign: str) -> None:
+    """4000 characters are read, however many bytes they take; one more is 32018."""
+    fits = document_of(4000).decode().replace("x", sign)
+    assert read(fits, INLINE).root.name == "Response"
+    assert read(fits.encode("utf-8-sig"), INLINE).root.name == "Response"
+    assert read(fits.encode("utf-16"), INLINE).root.name == "Response"
+    over = document_of(4001).decode().replace("x", sign)
+    assert failure(over, INLINE)[0] == 32018
+    assert failure(over.encode(), INLINE)[0] == 32018
+
+
+def test_text_is_bounded_by_its_encoded_size_too() -> None:
+    """A fetched document given as text counts the bytes it would be sent in."""
+    assert failure("<Response>" + "ü" * 40_000 + "</Response>")[0] == 11750
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DECLARED.format("utf-8").encode(),
+        codecs.BOM_UTF8 + DECLARED.format("utf-8").encode(),
+        DECLARED.format("UTF-16").encode("utf-16"),
+        codecs.BOM_UTF16_BE + DECLARED.format("UTF-16").encode("utf-16-be"),
+        DECLARED.format("ISO-8859-1").encode("latin-1"),
+        DECLARED.format("windows-1252").encode("cp1252"),
+        '<Response a="ü"/>'.encode(),
+        DECLARED.format("utf-16"),
+        "\ufeff" + DECLARED.format("utf-8"),
+    ],
+)
+def test_encodings(data: bytes | str) -> None:
+    """A byte order mark decides, then the declaration, then UTF-8; text is past all that."""
+    assert read(data, FETCHED).root.attributes == (("a", "ü"),)
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ("<Response>\n<Say>ü".encode("latin-1"), (2, 6)),
+        ("<Response>\r\r\n<Say>ü".encode("latin-1"), (3, 6)),
+        (DECLARED.format("ascii").encode(), (1, 52)),
+        (DECLARED.format("utf-16").encode(), (1, 1)),
+        (DECLARED.format("rot13").encode(), (1, 1)),
+        ("<Response>\ud800", (1, 11)),
+        (codecs.BOM_UTF16_LE + b"<\x00x", (1, 2)),
+    ],
+)
+def test_bad_bytes(data: bytes | str, place: tuple[int, int]) -> None:
+    """Bytes that the encoding does not have are 12100, at their place."""
+    assert failure(data) == (12100, *place)
+
+
+def test_known_encodings_give_text() -> None:
+    """Names of codecs that are no character encodings are unknown."""
+    assert known_encoding("Latin1") == "iso8859-1"
+    for name in ("base64", "idna", "punycode", "unicode_escape", "utf-7", "x"):
+        assert known_encoding(name) is None
+
+
+@pytest.mark.contract("T2", "T3")
+def test_blanks_before_the_declaration() -> None:
+    """Blanks are fine before the root and fatal before a declaration."""
+    assert read("\n\t <Response/>", FETCHED).root.name == "Response"
+    assert failure("\n\t <?xml version='1.0'?><Response/>") == (12100, 2, 3)
+
+
+@pytest.mark.contract("T9")
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        "<!DOCTYPE Response>",
+        '<!DOCTYPE Response SYSTEM "http://127.0.0.1:1/x.dtd">',
+        '<!DOCTYPE Response [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        "<!doctype html>",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "<?xml version='1.0'?>\n", "<!-- > --><?p ?> "])
+def test_document_types_are_refused(before: str, doctype: str) -> None:
+    """A DOCTYPE is 12100 wherever it can stand, before the parser sees an entity."""
+    assert failure(f"{before}{doctype}<Response>&x;</Response>")[0] == 12100
+
+
+@pytest.mark.contract("T9")
+def test_a_doctype_in_text_is_no_doctype() -> None:
+    """Inside comments and CDATA the word means nothing."""
+    text = "<!-- <!DOCTYPE x> --><Response><Say><![CDATA[<!DOCTYPE x>]]></Say></Response>"
+    assert read(text, FETCHED).root.children[0].text == "<!DOCTYPE x>"
+
+
+@pytest.mark.contract("T8")
+def test_entities_and_references_are_resolved() -> None:
+    """The five named entities and numbers stand for their characters, in values and in text."""
+    text = "&amp;&lt;&gt;&quot;&apos;&#65;&#x1F600;&#10;"
+    root = read(f'<Response a="{text}">{text}</Response>', FETCHED).root
+    assert root.attributes == (("a", "&<>\"'A\U0001f600\n"),)
+    assert root.text == "&<>\"'A\U0001f600\n"
+
+
+def test_depth_is_bounded() -> None:
+    """A tower of elements is 12100, not a crash."""
+    tower = "<a>" * 200 + "</a>" * 200
+    assert read(tower, FETCHED).root.name == "a"
+    assert failure("<a>" * 5000 + "</a>" * 5000)[0] == 12100
+
+
+def test_names_are_qualified_as_written() -> None:
+    """Prefixes stay on names; the first element in a default namespace is remembered."""
+    text = (
+        '<r xmlns:p="urn:p"><p:a p:b="1" xml:lang="en" c="2"/><d xmlns="urn:d"><e/></d>'
+        '<f xmlns="urn:f"/></r>'
+    )
+    source = read(text, FETCHED)
+    prefixed, plain, _ = source.root.children
+    assert prefixed.name == "p:a"
+    assert prefixed.attributes == (("p:b", "1"), ("xml:lang", "en"), ("c", "2"))
+    assert (plain.name, plain.index) == ("d", 2)
+    assert source.namespaced is plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<x:a/>", "<r x:a='1'/>", "<r><x:a><b xmlns='u'/></x:a></r>", "<x:a><b xmlns='u'/></x:a>"],
+)
+def test_undeclared_prefixes_are_unparsable(text: str) -> None:
+    """Whatever surrounds it, a prefix that is not declared is 12100."""
+    assert failure(text)[0] == 12100

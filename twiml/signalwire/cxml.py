@@ -1,0 +1,270 @@
+"""TwiML in SignalWire's cXML: nearly the same language, with every URL exchanged for ours.
+
+"SignalWire never talks to the customer directly." Streams are re-originated by us, so the cXML
+`<Stream>` carries our URL, SignalWire's codec and bearer token, and `realtime` where audio must
+come back. `<Connect action>` is undocumented there: a `<Redirect>` after it does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from twiml.actions import (
+    Action,
+    Attributes,
+    Connect,
+    Element,
+    Hangup,
+    Pause,
+    Redirect,
+    Start,
+    Stop,
+    Stream,
+    Verb,
+    lookup,
+    verb_name,
+)
+from twiml.document import FETCHED, Document
+from twiml.markup import render
+from twiml.schema import Text, rule_for
+from twiml.signalwire.links import Links
+from twiml.signalwire.losses import Loss, no_attribute, no_element
+from twiml.signalwire.vocabulary import VERBS, WORDS, Address, Link, Word
+from twiml.urls import absolute_http
+
+_CODEC = "PCMU@8000h"
+_MAX_BYTES = FETCHED.max_bytes
+_ASKS_ITSELF = frozenset({"Gather", "Record"})
+"""Without an `action` these two ask the current document's URL."""
+_NEEDS_CONTENT = frozenset({"Dial", "Refer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A cXML document, and what of the TwiML is not in it."""
+
+    output: str
+    losses: tuple[Loss, ...] = ()
+
+    @property
+    def too_large(self) -> bool:
+        """Whether SignalWire would refuse it: "Document at most 64 kB" (11750)."""
+        return _too_large(self.output)
+
+
+def translate(document: Document, links: Links, base_url: str) -> Translation:
+    """The cXML of a usable document whose own URL is `base_url`."""
+    translator = _Translator(links, base_url)
+    output = render(Element("Response", content=translator.response(document.actions)))
+    if _too_large(output):
+        why = f"makes a document too large: over {_MAX_BYTES} bytes."
+        translator.losses.append(Loss("Response", "", 0, why))
+    return Translation(output, tuple(translator.losses))
+
+
+def _too_large(output: str) -> bool:
+    return len(output.encode()) > _MAX_BYTES
+
+
+def apology(text: str) -> str:
+    """cXML that says one sentence and hangs up."""
+    return render(Element("Response", content=(Element("Say", content=(text,)), Element("Hangup"))))
+
+
+class _Translator:
+    def __init__(self, links: Links, base_url: str) -> None:
+        self._links = links
+        self._base_url = base_url
+        self.losses: list[Loss] = []
+
+    def response(self, actions: Iterable[Action]) -> tuple[Element, ...]:
+        """The verbs, up to the first that never lets the next one run."""
+        verbs: list[Element] = []
+        last = None
+        for action in actions:
+            last = action
+            verbs += self._verb(action)
+            if isinstance(action, (Redirect, Hangup)) or verb_name(action) == "Reject":
+                break
+            if isinstance(action, Connect) and action.streams and action.action:
+                break
+        if verbs and verbs[-1].name == "Start" and last and not isinstance(last, Start):
+            self.losses.append(
+                Loss(
+                    "Start",
+                    "",
+                    verbs[-1].line,
+                    "is now the last verb, so the call ends there.",
+                    "Put a verb after it that SignalWire has, such as <Pause>.",
+                )
+            )
+        return tuple(verbs)
+
+    def _verb(self, action: Action) -> Iterator[Element]:
+        match action:
+            case Start():
+                for name in ("action", "method"):
+                    if lookup(action.attributes, name) is not None:
+                        self.losses.append(no_attribute("Start", name, action.line))
+                yield from self._streaming("Start", action)
+            case Connect():
+                yield from self._streaming("Connect", action)
+                if action.streams and action.action:
+                    yield from self._redirect("Connect", action.action, action.method, action.line)
+            case Stop():
+                yield from self._stop(action)
+            case Pause(length):
+                yield Element("Pause", (("length", str(length)),), line=action.line)
+            case Hangup():
+                self.losses += [no_element("Parameter", lost.line) for lost in action.parameters]
+                yield Element("Hangup", line=action.line)
+            case Redirect(url, method):
+                yield from self._redirect("Redirect", url, method, action.line)
+            case Verb():
+                yield from self._element(action, "Response", VERBS)
+
+    def _redirect(self, verb: str, url: str, method: str, line: int) -> Iterator[Element]:
+        attribute = "" if verb == "Redirect" else "action"
+        link = self._link(Link.DOCUMENT, url, method, verb, attribute=attribute, line=line)
+        if link is not None:
+            yield Element("Redirect", (("method", "POST"),), (link,), line)
+
+    def _streaming(self, verb: str, action: Start | Connect) -> Iterator[Element]:
+        nouns: list[Element] = []
+        for noun in action.nouns:
+            if isinstance(noun, Stream):
+                nouns += self._stream(noun, bidirectional=verb == "Connect")
+            else:
+                carried = {"Room"} if verb == "Connect" else set()
+                nouns += self._element(noun, verb, frozenset(carried))
+        if nouns:
+            yield Element(verb, (), tuple(nouns), action.line)
+
+    def _stream(self, stream: Stream, *, bidirectional: bool) -> Iterator[Element]:
+        if stream.refusal:
+            why = f"is refused ({stream.refusal}): {stream.refusal_reason}"
+            self.losses.append(Loss("Stream", "", stream.line, why))
+            return
+        for name in ("audioFormat", "sampleRate"):
+            if lookup(stream.attributes, name) is not None:
+                self.losses.append(no_attribute("Stream", name, stream.line))
+        link = self._links.media(stream, bidirectional)
+        direction = ("realtime", "true") if bidirectional else ("track", str(stream.track))
+        yield Element(
+            "Stream",
+            (
+                ("url", link.url),
+                ("name", stream.name or link.name),
+                direction,
+                ("codec", _CODEC),
+                ("authBearerToken", link.bearer),
+                ("statusCallback", link.status_callback),
+                ("statusCallbackMethod", "POST"),
+            ),
+            tuple(
+                Element("Parameter", (("name", given.name), ("value", given.value)))
+                for given in stream.parameters
+            ),
+            stream.line,
+        )
+
+    def _stop(self, action: Stop) -> Iterator[Element]:
+        nouns: list[Element] = []
+        for noun in action.nouns:
+            if not isinstance(noun, Stream):
+                self.losses.append(no_element(noun.name, noun.line))
+            elif not noun.name:
+                self.losses.append(Loss("Stream", "", noun.line, "has no name and stops nothing."))
+            else:
+                nouns.append(Element("Stream", (("name", noun.name),), line=noun.line))
+        if nouns:
+            yield Element("Stop", (), tuple(nouns), action.line)
+
+    def _element(self, element: Element, parent: str, allowed: frozenset[str]) -> Iterator[Element]:
+        """An element as cXML has it; nothing if it has not, or if nothing is left to act on."""
+        if element.name not in allowed:
+            self.losses.append(no_element(element.name, element.line))
+            return
+        rule = rule_for(element.name, parent)
+        known = rule.attributes if rule else ()
+        word = WORDS[element.name]
+        attributes = self._attributes(element, word, frozenset(known))
+        text = rule.text if rule else Text.NONE
+        content = self._content(element, word, text)
+        if element.name == "Play" and element.text.strip() and not content:
+            return
+        if element.name in _NEEDS_CONTENT and not content:
+            why = "has nothing left in it that cXML knows, and is left out."
+            self.losses.append(Loss(element.name, "", element.line, why))
+            return
+        yield Element(element.name, attributes, content, element.line)
+
+    def _content(self, element: Element, word: Word, text: Text) -> tuple[str | Element, ...]:
+        if element.name == "Play":
+            return tuple(self._played(element))
+        content: list[str | Element] = []
+        for part in element.content:
+            if isinstance(part, str):
+                content.append(part if text is Text.MIXED else part.strip())
+            elif text is Text.MIXED and part.name not in word.children:
+                # The words of a mark-up that cXML does not have are still spoken.
+                self.losses.append(no_element(part.name, part.line))
+                content += self._content(part, word, text)
+            else:
+                content += self._element(part, element.name, word.children)
+        return tuple(content)
+
+    def _played(self, element: Element) -> Iterator[str]:
+        if written := element.text.strip():
+            url = absolute_http(written, self._base_url)
+            if url is None:
+                self.losses.append(_bad_url(element.name, "", element.line))
+            else:
+                yield self._links.media_file(url)
+
+    def _attributes(self, element: Element, word: Word, known: frozenset[str]) -> Attributes:
+        """In the order written. What TwiML itself ignores is left out without a loss."""
+        attributes: list[tuple[str, str]] = []
+        for name, value in element.attributes:
+            if name not in known or word.is_method(name):
+                continue
+            if name in word.plain:
+                attributes.append((name, value))
+            elif address := word.address(name):
+                attributes += self._address(element, address, value)
+            else:
+                self.losses.append(no_attribute(element.name, name, element.line))
+        if element.name in _ASKS_ITSELF and not element.get("action"):
+            action = WORDS[element.name].addresses[0]
+            attributes += self._address(element, action, self._base_url)
+        return tuple(attributes)
+
+    def _address(self, element: Element, address: Address, value: str) -> Attributes:
+        """One of ours for a URL, with the method SignalWire is to use: always POST."""
+        if not value:
+            # An empty waitUrl asks for silence; other empty URLs are none.
+            return ((address.attribute, ""),) if address.attribute == "waitUrl" else ()
+        written = element.get(address.method) if address.method else None
+        method = "GET" if written == "GET" else "POST"
+        attribute, line = address.attribute, element.line
+        link = self._link(address.link, value, method, element.name, attribute=attribute, line=line)
+        if link is None:
+            return ()
+        if address.method is None:
+            return ((attribute, link),)
+        return ((attribute, link), (address.method, "POST"))
+
+    def _link(
+        self, kind: Link, url: str, method: str, verb: str, *, attribute: str, line: int
+    ) -> str | None:
+        absolute = absolute_http(url, self._base_url)
+        if absolute is None:
+            self.losses.append(_bad_url(verb, attribute, line))
+            return None
+        exchange = self._links.document if kind is Link.DOCUMENT else self._links.callback
+        return exchange(absolute, method, verb)
+
+
+def _bad_url(element: str, attribute: str, line: int) -> Loss:
+    return Loss(element, attribute, line, "is not an http or https URL.", "Write an absolute one.")

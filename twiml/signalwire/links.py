@@ -1,0 +1,53 @@
+"""The addresses a translation is written with: every one of them ours.
+
+SignalWire never talks to the customer: each URL of the customer's document is exchanged for one
+of ours that stands for it. How such a URL is made, signed and expired is the caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from twiml.actions import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLink:
+    """Our end of one stream. `name` is SignalWire's handle for it if the customer gave none.
+
+    "The URL must not have a query string": all that tells streams apart is in the path.
+    """
+
+    url: str
+    bearer: str
+    status_callback: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if "?" in self.url or "#" in self.url:
+            raise ValueError("a media link carries its token in the path, without query string")
+
+
+class Links(Protocol):
+    """Exchanges the customer's URLs, given absolute, for ours.
+
+    `method` is how the customer wants to be asked; SignalWire asks us by POST always. `verb` is
+    the element that the URL stood in.
+    """
+
+    def media(self, stream: Stream, bidirectional: bool) -> MediaLink:
+        """Where SignalWire connects the media of a stream."""
+        ...
+
+    def document(self, url: str, method: str, verb: str) -> str:
+        """For a URL whose reply is TwiML: `action`, `<Redirect>`, `waitUrl`, a noun's `url`."""
+        ...
+
+    def callback(self, url: str, method: str, verb: str) -> str:
+        """For a URL that is told something and whose reply is ignored: `statusCallback`, …"""
+        ...
+
+    def media_file(self, url: str) -> str:
+        """For audio to be played."""
+        ...
