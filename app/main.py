@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 import structlog
@@ -16,6 +17,7 @@ from app import api
 from app.agent import create_agent
 from app.media import media_protocol
 from app.service import Service
+from app.settings import Settings, SettingsError
 from app.webhooks import cxml, events
 
 log = structlog.get_logger("server")
@@ -50,11 +52,19 @@ def create_app(service: Service) -> FastAPI:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, told to end our calls before it closes connections under them."""
+    """uvicorn, told to end our calls before it closes connections under them.
+
+    Listens as soon as it is made: raises SettingsError when the address cannot be had. `ready` is
+    set when requests are served.
+    """
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
         self.service = service
+        self._listener = listen(settings)
+        self.port: int = self._listener.getsockname()[1]
+        if settings.port == 0:
+            service.base_url = settings.model_copy(update={"port": self.port}).base_url
         self.app = create_app(service)
         self.ready = asyncio.Event()
         super().__init__(
@@ -73,6 +83,23 @@ class Server(uvicorn.Server):
             )
         )
 
+    async def run_until_stopped(self) -> None:
+        """Serve until a signal or `should_exit`, and end every call before returning."""
+        await self.serve(sockets=[self._listener])
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the service in order and with status 0."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -81,7 +108,7 @@ class Server(uvicorn.Server):
             log.info(
                 "ready",
                 listening=f"{settings.host}:{self.port}",
-                public_url=settings.base_url,
+                public_url=self.service.base_url,
                 local=settings.local,
             )
             if not settings.signing_keys:
@@ -94,8 +121,14 @@ class Server(uvicorn.Server):
         await self.service.drain()
         await super().shutdown(sockets)
 
-    @property
-    def port(self) -> int:
-        """The port really bound, which differs from the setting when that is 0."""
-        bound: int = self.servers[0].sockets[0].getsockname()[1]
-        return bound
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket; raises SettingsError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error};"
+            " choose another with --host and --port"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from app import grants, routes
 from app.customer import CallContext, Customer
 from app.logs import log_entry
 from app.security import Tokens
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from bridge.call import Call, CallStatus, Parties
 from bridge.engine.connect import StreamConnector, tls_context
 from bridge.engine.core import Engine
@@ -35,6 +36,13 @@ LATE = 900.0
 """Seconds in which a carrier may still report on a call that is over: recordings, actions."""
 
 
+def _tls(settings: Settings) -> ssl.SSLContext:
+    try:
+        return tls_context(str(settings.ca_file) if settings.ca_file else None)
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError(f"TWIML_BRIDGE_CA_FILE: {settings.ca_file}: {error}") from error
+
+
 @dataclass(slots=True)
 class LiveCall:
     """A call of this service. `legs` holds what ends each of its legs here."""
@@ -53,9 +61,10 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.base_url = settings.base_url
         self.routes = routes.load(settings)
         guard = AddressGuard(allow_private=settings.local)
-        tls = tls_context(str(settings.ca_file) if settings.ca_file else None)
+        tls = _tls(settings)
         self.client = new_client(guard, tls)
         webhooks = Webhooks(self.client, settings.signing_token)
         self.engine = Engine(

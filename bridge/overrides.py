@@ -6,6 +6,7 @@ nor signed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urldefrag
 
@@ -42,7 +43,7 @@ def split(url: str) -> tuple[str, Overrides, tuple[str, ...]]:
     for key, value in parse_qsl(fragment, keep_blank_values=True):
         if key in _RANGES:
             low, high = _RANGES[key]
-            if value.isascii() and value.isdigit() and low <= int(value) <= high:
+            if re.fullmatch("[0-9]{1,5}", value) and low <= int(value) <= high:
                 numbers[key] = int(value)
             else:
                 unknown.append(f"{key}={value}")

@@ -22,7 +22,7 @@ from bridge.errors import STREAM_TITLES, MisuseError
 
 FRAME_BYTES = 160
 FRAME_MS = 20
-_PAYLOAD_CHARS = 216  # base64 of 160 bytes
+_DTMF = "dtmf"
 
 
 class State(Enum):
@@ -125,7 +125,7 @@ class MediaStream:
             track: _TrackClock(twilio.media_template(identity.stream_sid, track))
             for track in identity.tracks
         }
-        self._pending: deque[tuple[str, bytes, int]] = deque()
+        self._pending: deque[tuple[str, bytes, int]] = deque()  # audio, or a digit as "dtmf"
         self._pending_limit = pending_limit
         self._reports: list[Report] = []
         self._warnings: list[Warning] = []
@@ -154,8 +154,11 @@ class MediaStream:
             ),
         ]
         for track, payload, timestamp in self._pending:
-            messages += self.audio(track, payload, timestamp)
-        self.counters.frames_waited = len(self._pending)
+            if track == _DTMF:
+                messages.append(self._dtmf(payload.decode()))
+            else:
+                self.counters.frames_waited += 1
+                messages += self.audio(track, payload, timestamp)
         self._pending.clear()
         return messages
 
@@ -203,21 +206,18 @@ class MediaStream:
         if clock is None or self.state is State.STOPPED:
             return []
         if self.state is State.CONNECTING:
-            if len(self._pending) >= self._pending_limit:
-                self._pending.popleft()
-                self.counters.frames_dropped += 1
-            self._pending.append((track, payload, timestamp))
+            self._wait(track, payload, timestamp)
             return []
-        if len(payload) == _PAYLOAD_CHARS and payload[-1:] == b"=" and not clock.tail:
-            return [self._media(clock, payload, timestamp)]
-        return self._reframed(clock, payload, timestamp)
-
-    def _reframed(self, clock: _TrackClock, payload: bytes, timestamp: int) -> list[bytes]:
-        try:
+        try:  # decoded to be checked; a payload of one frame is passed on as it came
             fresh = binascii.a2b_base64(payload, strict_mode=True)
         except binascii.Error:
             self.counters.faults += 1
             return []
+        if len(fresh) == FRAME_BYTES and not clock.tail:
+            return [self._media(clock, payload, timestamp)]
+        return self._reframed(clock, fresh, timestamp)
+
+    def _reframed(self, clock: _TrackClock, fresh: bytes, timestamp: int) -> list[bytes]:
         audio = clock.tail + fresh
         timestamp -= len(clock.tail) // 8
         messages = []
@@ -236,6 +236,7 @@ class MediaStream:
                 self.counters.carrier_gaps_ms += timestamp - expected
             else:
                 timestamp = expected
+        timestamp = max(timestamp, 0)
         clock.timestamp = timestamp
         clock.chunk += 1
         self._sequence += 1
@@ -244,8 +245,21 @@ class MediaStream:
 
     def dtmf(self, digit: str) -> bytes | None:
         """A key the caller pressed; only two-way streams are told (T section 3.3)."""
-        if self.state is not State.OPEN or not self.identity.bidirectional:
+        if self.state is State.STOPPED or not self.identity.bidirectional:
             return None
+        if self.state is State.CONNECTING:
+            self._wait(_DTMF, digit.encode(), 0)
+            return None
+        return self._dtmf(digit)
+
+    def _wait(self, track: str, payload: bytes, timestamp: int) -> None:
+        """Keep what the customer is to get once connected; beyond the limit lose the oldest."""
+        if len(self._pending) >= self._pending_limit:
+            lost, _, _ = self._pending.popleft()
+            self.counters.frames_dropped += lost != _DTMF
+        self._pending.append((track, payload, timestamp))
+
+    def _dtmf(self, digit: str) -> bytes:
         self._sequence += 1
         self.counters.dtmf += 1
         return twilio.dtmf(
@@ -331,7 +345,7 @@ class MediaStream:
 
     def _end(self, error: str = "") -> None:
         self.state = State.STOPPED
-        self.counters.frames_dropped += len(self._pending)
+        self.counters.frames_dropped += sum(track != _DTMF for track, _, _ in self._pending)
         self._pending.clear()
         self._reports.append(Report("stream-stopped", error))
 

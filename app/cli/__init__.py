@@ -85,12 +85,15 @@ def call(
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end on uvloop, where there is one."""
+    """Run to the end on uvloop, where there is one; settings that do not work end it with 2."""
     try:
-        import uvloop  # noqa: PLC0415
-    except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
+        try:
+            import uvloop  # noqa: PLC0415
+        except ImportError:
+            return asyncio.run(work)
+        return uvloop.run(work)
+    except SettingsError as error:
+        fail(str(error))
 
 
 def fail(message: str) -> NoReturn:

@@ -24,7 +24,7 @@ from bridge.playout import SILENCE
 async def serve_until_stopped(settings: Settings, *, demo: bool) -> int:
     """Run the service until a signal; the demonstration call runs beside it."""
     server = Server(Service(settings))
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.run_until_stopped())
     if not await _started(server, serving):
         return 1
     if demo:
@@ -42,7 +42,7 @@ async def serve_until_stopped(settings: Settings, *, demo: bool) -> int:
 async def serve_one_demo(settings: Settings) -> int:
     """Start, make the demonstration call, stop. 0 when the call went through whole."""
     server = Server(Service(settings))
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.run_until_stopped())
     if not await _started(server, serving):
         return 1
     whole = await _demonstrate(server)

@@ -27,13 +27,12 @@ log = structlog.get_logger("cxml")
 def create_router(service: Service) -> APIRouter:
     """The routes under `/signalwire` for cXML calls of this service."""
     router = APIRouter(prefix="/signalwire", tags=["signalwire"])
-    settings = service.settings
 
     @router.post("/cxml")
     async def incoming(request: Request) -> Response:
         """A call comes in: SignalWire asks what to do with it."""
         form = await read_form(request)
-        require_signed(settings, request, form)
+        require_signed(service, request, form)
         fields = dict(form)
         carrier_sid = fields.get("CallSid", "")
         if not carrier_sid:
@@ -63,7 +62,7 @@ def create_router(service: Service) -> APIRouter:
     async def continued(token: str, request: Request) -> Response:
         """An `action`, a `<Redirect>`, a `waitUrl`: the customer says how to go on."""
         form = await read_form(request)
-        require_signed(settings, request, form)
+        require_signed(service, request, form)
         grant = redeem_url(service, grants.DOCUMENT, token)
         context = grant.context
         live = service.calls.get(context.call.sid)

@@ -24,7 +24,7 @@ def create_router(service: Service) -> APIRouter:
     async def callback(token: str, request: Request) -> Response:
         """A status callback for the customer; its answer never touches the call."""
         form = await read_form(request)
-        require_signed(settings, request, form, optional=True)
+        require_signed(service, request, form, optional=True)
         grant = redeem_url(service, grants.CALLBACK, token)
         _forward(service, grant.context, grant.url, grant.method, form)
         return Response(status_code=204)
@@ -33,7 +33,7 @@ def create_router(service: Service) -> APIRouter:
     async def status(request: Request) -> Response:
         """The number's own status callback: how we learn that a call is over."""
         form = await read_form(request)
-        require_signed(settings, request, form)
+        require_signed(service, request, form)
         fields = dict(form)
         live = service.calls.get(alias("CA", fields.get("CallSid", "")))
         if live is not None:
@@ -54,7 +54,7 @@ def create_router(service: Service) -> APIRouter:
         """What SignalWire says of a stream. Ours tell the customer; only one that never reached
         us is told from here."""
         form = await read_form(request)
-        require_signed(settings, request, form, optional=True)
+        require_signed(service, request, form, optional=True)
         grant = redeem_stream(service, token)
         _stream_status(service, grant, dict(form))
         return Response(status_code=204)

@@ -19,7 +19,7 @@ class CallLinks:
     def __init__(self, service: Service, context: CallContext) -> None:
         self._service = service
         self._context = context
-        self._base = service.settings.base_url
+        self._base = service.base_url
 
     def media(self, stream: Stream, bidirectional: bool) -> MediaLink:
         """Where SignalWire opens this stream, with the bearer token it must show."""

@@ -8,7 +8,7 @@ import structlog
 from fastapi import HTTPException, Request
 
 from app.security import verify_form
-from app.settings import Settings
+from app.service import Service
 
 MAX_FORM = 256 * 1024
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -26,17 +26,18 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
 
 
 def require_signed(
-    settings: Settings, request: Request, form: list[tuple[str, str]], *, optional: bool = False
+    service: Service, request: Request, form: list[tuple[str, str]], *, optional: bool = False
 ) -> None:
     """Refuse (403) a request that SignalWire did not sign.
 
     `optional`: a missing signature passes, a wrong one does not; for callbacks whose URL holds a
     token of ours already. Without a signing key only loopback is let in.
     """
+    keys = service.settings.signing_keys
     signature = request.headers.get("x-signalwire-signature") or request.headers.get(
         "x-twilio-signature", ""
     )
-    if not settings.signing_keys:
+    if not keys:
         if optional or is_loopback(request):
             return
         log.error(
@@ -46,13 +47,13 @@ def require_signed(
         raise HTTPException(403, "This service has no SignalWire signing key set.")
     if optional and not signature:
         return
-    url = settings.base_url + request.url.path
+    url = service.base_url + request.url.path
     if request.url.query:
         url += "?" + request.url.query
-    if not verify_form(settings.signing_keys, url, form, signature):
+    if not verify_form(keys, url, form, signature):
         log.error(
             "webhook refused: its signature does not match",
-            url=settings.base_url + request.url.path.rpartition("/")[0] + "/…",
+            url=service.base_url + request.url.path.rpartition("/")[0] + "/…",
             signed=bool(signature),
             advice="Check TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY, and that"
             " TWIML_BRIDGE_PUBLIC_URL is the address SignalWire calls.",

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from bridge.dialects import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
@@ -83,13 +85,13 @@ def decode(data: bytes) -> Message:
         case "dtmf":
             return _named(message.get("dtmf"), "dtmf", "digit", Dtmf)
         case "connected":
-            return Connected(str(message.get("version", "")))
+            return Connected(_text(message.get("version")))
         case "start":
             return _start(message.get("start"))
         case "stop":
             return Stop()
         case event:
-            return Nonconforming(f"unknown event {event!r}")
+            return Nonconforming(f"unknown event {shown(event)}")
 
 
 def _media(body: Any) -> Media | Nonconforming:
@@ -97,7 +99,7 @@ def _media(body: Any) -> Media | Nonconforming:
         return Nonconforming("missing field media.payload")
     track = body.get("track", "inbound")
     if track not in ("inbound", "outbound"):
-        return Nonconforming(f"unknown track {track!r}")
+        return Nonconforming(f"unknown track {shown(track)}")
     return Media(track, _number(body.get("timestamp")), body["payload"].encode())
 
 
@@ -117,27 +119,33 @@ def _start(body: Any) -> Start | Nonconforming:
     tracks = body.get("tracks")
     custom = body.get("customParameters")
     return Start(
-        stream_sid=str(body.get("streamSid", "")),
-        account_sid=str(body.get("accountSid", "")),
-        call_sid=str(body.get("callSid", "")),
-        tracks=tuple(map(str, tracks)) if isinstance(tracks, list) else ("inbound",),
-        encoding=str(media_format.get("encoding", "audio/x-mulaw")).lower(),
+        stream_sid=_text(body.get("streamSid")),
+        account_sid=_text(body.get("accountSid")),
+        call_sid=_text(body.get("callSid")),
+        tracks=tuple(map(_text, tracks)) if isinstance(tracks, list) else ("inbound",),
+        encoding=_text(media_format.get("encoding", "audio/x-mulaw")).lower(),
         sample_rate=_number(media_format.get("sampleRate", 8000)),
         channels=_number(media_format.get("channels", 1)),
         custom_parameters=(
-            {str(name): str(value) for name, value in custom.items()}
+            {name: _text(value) for name, value in custom.items()}
             if isinstance(custom, dict)
             else {}
         ),
     )
 
 
+def _text(value: Any) -> str:
+    """A string, or a number written as one; anything else counts as empty."""
+    return value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
+
+
 def _number(value: Any) -> int:
-    """An integer that may be written as a string; anything else counts as 0."""
+    """A count that may be written as a string; anything else is 0."""
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError, OverflowError):
         return 0
+    return number if 0 <= number < 2**53 else 0
 
 
 def media_template(stream_sid: str) -> bytes:

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from bridge.dialects import shown
+
 CONNECTED = b'{"event":"connected","protocol":"Call","version":"1.0.0"}'
 
 
@@ -134,11 +136,11 @@ def decode(data: bytes, stream_sid: str) -> Message:
         return Nonconforming("not a JSON object")
     event = message.get("event")
     if event not in ("media", "mark", "clear"):
-        return Nonconforming(f"unknown event {event!r}")
+        return Nonconforming(f"unknown event {shown(event)}")
     if message.get("streamSid") != stream_sid:
         if "streamSid" not in message:
             return Nonconforming("missing field streamSid")
-        return Nonconforming(f"wrong streamSid {message['streamSid']!r}")
+        return Nonconforming(f"wrong streamSid {shown(message['streamSid'])}")
     allowed = 2 if event == "clear" else 3
     fault = _extra(message, _TOP[event]) if len(message) > allowed else ""
     if event == "media":
@@ -182,8 +184,8 @@ def _mark(body: Any, fault: str) -> Mark | Nonconforming:
 
 
 def _extra(body: dict[str, Any], known: tuple[str, ...], prefix: str = "") -> str:
-    names = ", ".join(prefix + str(name) for name in body if name not in known)
-    return f"extra field {names}" if names else ""
+    names = [prefix + name for name in body if name not in known]
+    return f"extra field {shown(names[0])}" if names else ""
 
 
 def encode_audio(audio: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Whole runs: the service and a customer's app as processes, the test as SignalWire."""
