@@ -212,6 +212,7 @@ BEHAVIOURS = {
 
 async def main(port: int, cert: str | None = None, key: str | None = None) -> None:
     listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
