@@ -126,13 +126,12 @@ def voice_form(call: Call, extra: FormFields = ()) -> FormFields:
         "CallStatus": call.status.value,
         "ApiVersion": "2010-04-01",
         "Direction": call.parties.direction,
-        "Caller": call.parties.from_,
-        "Called": call.parties.to,
     }
     form.update(call.extra)
-    repeated = [(name, value) for name, value in extra if name not in form]
+    others = [(name, value) for name, value in extra if name not in form]
     form.update((name, value) for name, value in extra if name in form)
-    return (*form.items(), *repeated)
+    form["Caller"], form["Called"] = form["From"], form["To"]
+    return (*form.items(), *others)
 
 
 _ADVICE = {

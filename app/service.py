@@ -91,9 +91,18 @@ class Service:
     # Calls
 
     @property
+    def active(self) -> int:
+        """Calls that have media here, or were heard of in the last minute.
+
+        A carrier that never reports a call's end must not fill the service up with silent ones.
+        """
+        recently = time.monotonic() - 60
+        return sum(1 for live in self.calls.values() if live.legs or live.last_seen > recently)
+
+    @property
     def full(self) -> bool:
         """Whether no new call is taken now."""
-        return self.draining or len(self.calls) >= self.settings.max_calls
+        return self.draining or self.active >= self.settings.max_calls
 
     def account_sid(self, project: str) -> str:
         return self.settings.account_sid or alias("AC", project)
@@ -108,6 +117,9 @@ class Service:
         extra: tuple[tuple[str, str], ...] = (),
     ) -> LiveCall:
         """A new call, with the route of the number that was called."""
+        if len(self.calls) >= 10 * self.settings.max_calls:
+            quiet = (known for known, live in self.calls.items() if not live.legs)
+            self.end_call(next(quiet, ""), "expired")
         timeline = Timeline(clock=time.monotonic, observer=lambda entry: log_entry(sid, entry))
         call = Call(sid, account_sid, parties, timeline, status, extra)
         live = LiveCall(CallContext(call, self.routes.find(parties.to)), time.monotonic())

@@ -15,15 +15,16 @@ from app.service import LiveCall, Service
 from app.webhooks import forms
 from bridge.call import CallStatus
 from bridge.engine.session import StreamSession
+from bridge.ids import alias
 from twiml.actions import Stream
 
 log = structlog.get_logger("webhooks")
 
 
 def heard(service: Service, live: LiveCall, fields: dict[str, str]) -> None:
-    """Take note of what a webhook says of its call."""
+    """Take note of what a webhook says of its call, if it is about that and not another leg."""
     live.last_seen = time.monotonic()
-    if "CallStatus" not in fields:
+    if "CallStatus" not in fields or alias("CA", fields.get("CallSid", "")) != live.call.sid:
         return
     live.call.status = forms.call_status(fields)
     if live.call.status is CallStatus.COMPLETED:

@@ -68,7 +68,9 @@ def create_router(service: Service) -> APIRouter:
         live = service.calls.get(context.call.sid)
         if live is not None:
             heard(service, live, dict(form))
-        return await _answer(service, context, grant.url, grant.method, forms.callback_fields(form))
+        return await _answer(
+            service, context, grant.url, grant.method, forms.forwarded_fields(form)
+        )
 
     return router
 

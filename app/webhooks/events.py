@@ -94,6 +94,6 @@ def _forward(
         call,
         url,
         method,
-        voice_form(call, forms.callback_fields(form)),
+        voice_form(call, forms.forwarded_fields(form)),
         order=f"{call.sid} {url}",
     )

@@ -24,6 +24,7 @@ _NOT_TWILIOS = frozenset({"Unique-ID"})
 _CALL_FIELDS = frozenset(
     {"CallSid", "AccountSid", "From", "To", "CallStatus", "ApiVersion", "Direction"}
 )
+_LEG_FIELDS = frozenset({"CallSid", "From", "To", "CallStatus", "Direction"})
 _OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
@@ -48,8 +49,16 @@ def extra_fields(form: Iterable[tuple[str, str]]) -> FormFields:
     )
 
 
-def callback_fields(form: Iterable[tuple[str, str]]) -> FormFields:
-    """The same for a status callback, where the call's final status is news too."""
+def forwarded_fields(form: Iterable[tuple[str, str]]) -> FormFields:
+    """A continuation or status callback as the customer gets it.
+
+    It may be about another leg than the call's own (a dialled number), so the call it names, its
+    parties and its status are kept, beside everything that is new.
+    """
     pairs = tuple(form)
-    status = tuple((name, value) for name, value in pairs if name == "CallStatus")
-    return status + extra_fields(pairs)
+    about = tuple(
+        (name, alias("CA", value) if name == "CallSid" else value)
+        for name, value in pairs
+        if name in _LEG_FIELDS and value
+    )
+    return about + extra_fields(pairs)

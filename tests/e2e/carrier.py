@@ -170,6 +170,7 @@ class Carrier:
 
     async def post(self, url: str, **more: str) -> httpx.Response:
         form = self.form(**more)
+        url = url.partition("#")[0]
         return await self.client.post(
             url, data=form, headers={"X-SignalWire-Signature": sign(url, form)}
         )

@@ -145,6 +145,7 @@ async def test_other_verbs_and_urls_come_back_through_us(app: Customer, carrier:
 
     answer = await carrier.document(gather.attrib["action"], Digits="4")
     assert answer[0].text == "thanks"
+    assert gather.attrib["action"].endswith("#rt=15000&tt=15000")
     (asked,) = app.out.matching(type="http", path="/twiml/digits")
     assert dict(asked["form"])["Digits"] == "4"
 
@@ -152,12 +153,21 @@ async def test_other_verbs_and_urls_come_back_through_us(app: Customer, carrier:
     assert (sound.content, sound.headers["content-type"][:9]) == (b"RIFF....", "audio/wav")
 
     told = await carrier.post(
-        dial[0].attrib["statusCallback"], CallStatus="in-progress", ParentCallSid=carrier.call_sid
+        dial[0].attrib["statusCallback"],
+        CallSid="00000000-0000-0000-0000-00000000000b",
+        To="+15550009999",
+        Direction="outbound-dial",
+        CallStatus="completed",
+        ParentCallSid=carrier.call_sid,
     )
     assert told.status_code == 204
     (form,) = await app.wait_callbacks("leg", 1)
+    assert form["CallSid"] == "CA0000000000000000000000000000000b"
+    assert form["To"] == form["Called"] == "+15550009999"
     assert form["ParentCallSid"] == carrier.twilio_sid
-    assert form["CallStatus"] == "in-progress"
+    assert form["CallStatus"] == "completed"
+    record = await carrier.bridge.call_record(carrier.twilio_sid)
+    assert record["status"] == "in-progress"
 
 
 async def test_tokens_are_for_one_purpose(app: Customer, carrier: Carrier) -> None:
@@ -168,7 +178,7 @@ async def test_tokens_are_for_one_purpose(app: Customer, carrier: Carrier) -> No
     )
     document = await carrier.document()
     base = f"{carrier.bridge.base_url}/signalwire"
-    token = str(document[1].text).rpartition("/")[2]
+    token = str(document[1].text).rpartition("/")[2].partition("#")[0]
     media = streams_of(document, "Connect")[0].attrib["url"].rpartition("/")[2]
     for path in (f"callback/{token}", f"cxml/{media}", "cxml/" + "A" * 43, f"cxml/{token[:-2]}AA"):
         assert (await carrier.post(f"{base}/{path}")).status_code == 404
