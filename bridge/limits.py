@@ -16,7 +16,8 @@ class StreamLimits:
     `unsent_size`: what may wait for a customer who reads slowly; about six seconds of frames.
     `waiting_frames`: frames kept while the customer's socket opens: `connect_time` of both tracks.
     `close_time`: for the closing handshake and what is still unsent.
-    `carrier_idle`: a carrier's socket that says nothing for this long is taken for dead.
+    `carrier_idle`: a carrier's socket that says nothing for this long is pinged, and given up after
+    as long again without an answer.
     """
 
     connect_time: float = 5.0

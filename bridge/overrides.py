@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urldefrag
+from urllib.parse import parse_qsl
 
 _RETRY_WORDS = frozenset({"4xx", "5xx", "ct", "rt", "all"})
 
@@ -36,7 +36,7 @@ def split(url: str) -> tuple[str, Overrides, tuple[str, ...]]:
 
     Values out of range fall back to the default and are named among the latter.
     """
-    base, fragment = urldefrag(url)
+    base, _, fragment = url.partition("#")
     numbers: dict[str, int] = {}
     retry_on = Overrides().retry_on
     unknown: list[str] = []

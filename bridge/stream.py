@@ -46,15 +46,15 @@ class Identity:
 
 @dataclass(slots=True)
 class Counters:
-    """What passed through a stream. Frames are 20 ms each; `played_bytes` are mu-law bytes taken
-    from the customer for the caller."""
+    """What passed through a stream. Frames are 20 ms each; `audio_bytes` are mu-law bytes taken
+    from the customer for the caller, played or cleared since."""
 
     frames_sent: int = 0
     frames_waited: int = 0
     frames_dropped: int = 0
     carrier_gaps_ms: int = 0
     messages_received: int = 0
-    played_bytes: int = 0
+    audio_bytes: int = 0
     discarded_bytes: int = 0
     marks_received: int = 0
     marks_echoed: int = 0
@@ -91,7 +91,7 @@ Request = Play | MarkSet | Cleared
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:  # noqa: A001 -- the protocol's own word
+class StreamWarning:
     """A Twilio warning, raised once per stream and code."""
 
     code: int
@@ -128,9 +128,8 @@ class MediaStream:
         self._pending: deque[tuple[str, bytes, int]] = deque()  # audio, or a digit as "dtmf"
         self._pending_limit = pending_limit
         self._reports: list[Report] = []
-        self._warnings: list[Warning] = []
+        self._warnings: list[StreamWarning] = []
         self._warned: set[int] = set()
-        self._announced = False
 
     # What happens to the socket.
 
@@ -196,11 +195,15 @@ class MediaStream:
 
     # What the call has for the customer.
 
+    def carries(self, track: str) -> bool:
+        """Whether audio of that track is for this customer, now or when the socket is open."""
+        return self.state is not State.STOPPED and track in self._clocks
+
     def audio(self, track: str, payload: bytes, timestamp: int) -> list[bytes]:
         """Audio of one track: base64 mu-law, with the milliseconds since the stream began.
 
         A track the customer did not ask for gives nothing. Frames of another size than 160 bytes
-        are re-framed without losing a byte.
+        are re-framed without losing a byte; less than a frame at the very end is not sent.
         """
         clock = self._clocks.get(track)
         if clock is None or self.state is State.STOPPED:
@@ -293,7 +296,7 @@ class MediaStream:
             self.warn(31951, message.fault, data)
         match message:
             case twilio.Media(audio=audio):
-                self.counters.played_bytes += len(audio)
+                self.counters.audio_bytes += len(audio)
                 return Play(audio)
             case twilio.Mark(name=name):
                 self.counters.marks_received += 1
@@ -311,7 +314,7 @@ class MediaStream:
 
     def overflowed(self, discarded: int) -> None:
         """The play-out buffer is full: `discarded` bytes of the customer's audio are lost."""
-        self.counters.played_bytes -= discarded
+        self.counters.audio_bytes -= discarded
         self.counters.discarded_bytes += discarded
         self.warn(31931, "more than 10 minutes of audio are waiting to be played", b"")
 
@@ -325,7 +328,7 @@ class MediaStream:
         self.counters.faults += 1
         if code not in self._warned:
             self._warned.add(code)
-            self._warnings.append(Warning(code, message, excerpt(quote)))
+            self._warnings.append(StreamWarning(code, message, excerpt(quote)))
 
     # What came of it.
 
@@ -334,13 +337,12 @@ class MediaStream:
         due, self._reports = self._reports, []
         return due
 
-    def warnings(self) -> list[Warning]:
+    def warnings(self) -> list[StreamWarning]:
         """Warnings raised since the last time."""
         raised, self._warnings = self._warnings, []
         return raised
 
     def _announce(self, report: Report) -> None:
-        self._announced = True
         self._reports.append(report)
 
     def _end(self, error: str = "") -> None:

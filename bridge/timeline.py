@@ -20,17 +20,22 @@ class Entry:
 
 
 Observer = Callable[[Entry], None]
+_MAX_ERRORS = 100
 
 
 @dataclass(slots=True)
 class Timeline:
-    """A bounded list of entries. The oldest beyond `limit` are dropped and counted."""
+    """A bounded list of entries. The oldest beyond `limit` are dropped and counted.
+
+    `errors` keeps the first hundred errors apart, so that busy streams do not crowd them out.
+    """
 
     clock: Callable[[], float]
     limit: int = 2_000
     observer: Observer | None = None
     dropped: int = 0
     began: float = field(init=False)
+    errors: list[Entry] = field(init=False, default_factory=list)
     _entries: deque[Entry] = field(init=False, default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -43,6 +48,8 @@ class Timeline:
     def add(self, kind: str, level: str = "info", /, **data: Any) -> None:
         """Record that something happened now."""
         entry = Entry(round(self.clock() - self.began, 4), kind, level, data)
+        if level == "error" and len(self.errors) < _MAX_ERRORS:
+            self.errors.append(entry)
         if len(self._entries) >= self.limit:
             self._entries.popleft()
             self.dropped += 1

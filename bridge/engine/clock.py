@@ -65,7 +65,8 @@ class Wheel:
                 except Exception:
                     # One call's fault must not stop the clock of the others.
                     log.exception("tick failed; its call is no longer served")
-                    slot.remove(tick)
+                    if tick in slot:
+                        slot.remove(tick)
         if any(self._slots):
             self._schedule(loop)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.client import ClientProtocol
@@ -28,7 +28,7 @@ class StreamConnector:
     """Connects to customers' sockets.
 
     `downgrade_loopback` (local mode) lets a `wss` URL reach a server on this machine that speaks
-    no TLS, as an app under development does; which ones they are is remembered.
+    no TLS, as an app under development does.
     """
 
     auth_token: str
@@ -36,7 +36,6 @@ class StreamConnector:
     tls: ssl.SSLContext
     limits: StreamLimits
     downgrade_loopback: bool = False
-    _plain: set[tuple[str, int]] = field(default_factory=set)
 
     async def open(self, url: str, handler: Handler) -> WebSocket:
         """Connect and upgrade; the handler's `opened` has been called when this returns.
@@ -45,14 +44,13 @@ class StreamConnector:
         (no answer in time), 31902 (refused), 31903 (broken off), 31904 (unreachable), 31910
         (TLS), 31920 (no 101), 31923 (URL), 31924 (an answer the protocol forbids).
         """
-        bare = urlunsplit(urlsplit(url)._replace(query="", fragment=""))
         try:
-            uri = parse_uri(bare)
+            uri = parse_uri(urlunsplit(urlsplit(url)._replace(query="", fragment="")))
         except (InvalidURI, ValueError) as error:
-            raise CustomerError(31923, f"{bare} is not a wss URL: {error}") from error
+            raise CustomerError(31923, f"not a wss URL: {error}") from error
         try:
             async with asyncio.timeout(self.limits.connect_time):
-                return await self._open(bare, uri, handler)
+                return await self._open(uri, handler)
         except TimeoutError as error:
             raise CustomerError(
                 31901, f"no answer from {uri.host} in {self.limits.connect_time:g} s"
@@ -82,29 +80,26 @@ class StreamConnector:
         except OSError as error:
             raise CustomerError(31904, f"{uri.host} cannot be reached: {error}") from error
 
-    async def _open(self, url: str, uri: WebSocketURI, handler: Handler) -> WebSocket:
+    async def _open(self, uri: WebSocketURI, handler: Handler) -> WebSocket:
         addresses = await self.guard.resolve(uri.host, uri.port)
-        refused: OSError | None = None
+        failure: OSError | None = None
         for address in addresses:
             near = self.downgrade_loopback and ipaddress.ip_address(address).is_loopback
-            secure = uri.secure and (address, uri.port) not in self._plain
             try:
-                return await self._open_at(address, url, uri, handler, secure=secure)
+                return await self._open_at(address, uri, handler, secure=uri.secure)
             except ssl.SSLCertVerificationError:
                 raise
             except (ssl.SSLError, ConnectionResetError):
-                if not (near and secure):
+                if not (near and uri.secure):
                     raise
-                socket = await self._open_at(address, url, uri, handler, secure=False)
-                self._plain.add((address, uri.port))
-                return socket
-            except (ConnectionRefusedError, TimeoutError) as error:
-                refused = error
-        assert refused is not None
-        raise refused
+                return await self._open_at(address, uri, handler, secure=False)
+            except OSError as error:  # refused, or no way there: the next address may do
+                failure = error
+        assert failure is not None
+        raise failure
 
     async def _open_at(
-        self, address: str, url: str, uri: WebSocketURI, handler: Handler, *, secure: bool
+        self, address: str, uri: WebSocketURI, handler: Handler, *, secure: bool
     ) -> WebSocket:
         protocol = ClientProtocol(uri, max_size=self.limits.message_size)
         socket = WebSocket.client(protocol, handler, close_timeout=self.limits.close_time)
@@ -117,15 +112,19 @@ class StreamConnector:
             server_hostname=uri.host if secure else None,
         )
         try:
-            await socket.handshake(self._request(protocol, url))
+            await socket.handshake(self._request(protocol, uri))
         except BaseException:
             socket.abort()
             raise
         return socket
 
-    def _request(self, protocol: ClientProtocol, url: str) -> Request:
-        """The upgrade request with Twilio's headers, in the order they were seen (T section 4)."""
+    def _request(self, protocol: ClientProtocol, uri: WebSocketURI) -> Request:
+        """The upgrade request with Twilio's headers, in the order they were seen (T section 4).
+
+        The URL is signed as it is sent, which is how the app sees it.
+        """
         plain = protocol.connect()
+        url = f"{'wss' if uri.secure else 'ws'}://{plain.headers['Host']}{plain.path}"
         headers = Headers()
         headers["Host"] = plain.headers["Host"]
         headers["User-Agent"] = USER_AGENT

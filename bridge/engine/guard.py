@@ -16,6 +16,21 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _TUNNELS = tuple(
     map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
 )
+# Where clouds hand out credentials (AWS, Azure, Google, Oracle, Alibaba): nobody's laptop.
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            "169.254.169.254",
+            "192.0.0.192",
+            "100.100.100.200",
+            "168.63.129.16",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+        ),
+    )
+)
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
 class UnreachableError(BridgeError):
@@ -28,6 +43,11 @@ class Resolver(Protocol):
 
 
 async def system_resolver(host: str, port: int) -> list[str]:
+    """The system's own look-up; an address needs none, and takes no thread for it."""
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        pass
     infos = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
     )
@@ -71,22 +91,27 @@ class AddressGuard:
 
 def is_public(address: IPAddress) -> bool:
     """Whether an address is unicast on the public internet."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if any(address in network for network in _TUNNELS):
-            return False
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
-    )
+    address = _unmapped(address)
+    return address.is_global and not (address.is_reserved or _is_never_a_customer(address))
 
 
 def _is_near(address: IPAddress) -> bool:
+    address = _unmapped(address)
+    near = address.is_private or address.is_loopback or address.is_link_local
+    return near and not _is_never_a_customer(address)
+
+
+def _unmapped(address: IPAddress) -> IPAddress:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return _is_near(address.ipv4_mapped)
+        return address.ipv4_mapped
+    return address
+
+
+def _is_never_a_customer(address: IPAddress) -> bool:
     return (
-        (address.is_private or address.is_loopback or address.is_link_local)
-        and not address.is_unspecified
-        and not address.is_multicast
-        and str(address) != "169.254.169.254"  # cloud metadata is nobody's laptop
+        address.is_multicast
+        or address.is_unspecified
+        or address == _BROADCAST
+        or address in _METADATA
+        or any(address in network for network in _TUNNELS)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpcore
@@ -125,9 +126,10 @@ def _translated(error: Exception) -> Exception:
 
 
 def new_client(guard: AddressGuard, tls: ssl.SSLContext) -> httpx.AsyncClient:
-    """A client for customers' URLs: guarded, no redirects of its own, no proxy from the
-    environment."""
+    """A client for customers' URLs: guarded, no redirects and no cookies of its own (those belong
+    to a call), no proxy from the environment."""
     return httpx.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         transport=GuardedTransport(guard, tls),
         follow_redirects=False,
         trust_env=False,

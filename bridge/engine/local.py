@@ -86,7 +86,7 @@ class LocalLeg:
             ended=self._session_ended,
         )
         self._began_at[session] = self._now_ms
-        if bidirectional:
+        if bidirectional and self._player is None:
             self._player = session
         session.begin()
         return session

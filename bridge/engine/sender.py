@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -18,12 +19,17 @@ class CallbackSender:
     """Delivers callbacks. Those with one `order` key go out one after another.
 
     `limit` bounds what may wait at once; more is dropped, counted and said on the timeline.
+    `concurrency` and `per_host` bound the requests under way.
     """
 
-    def __init__(self, webhooks: Webhooks, *, limit: int = 10_000, concurrency: int = 100) -> None:
+    def __init__(
+        self, webhooks: Webhooks, *, limit: int = 10_000, concurrency: int = 100, per_host: int = 20
+    ) -> None:
         self._webhooks = webhooks
         self._limit = limit
         self._slots = asyncio.Semaphore(concurrency)
+        self._per_host = per_host
+        self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._last: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.delivered = 0
@@ -66,7 +72,7 @@ class CallbackSender:
         if before is not None:
             await asyncio.wait([before])
         try:
-            async with self._slots:
+            async with self._host_slots(url), self._slots:
                 answer = await self._webhooks.request(url, method, form, max_body=4096)
         except CustomerError as error:
             self.failed += 1
@@ -86,6 +92,14 @@ class CallbackSender:
                 attempts=answer.attempts,
                 seconds=answer.seconds,
             )
+
+    def _host_slots(self, url: str) -> asyncio.Semaphore:
+        """A host's share of what goes out at once: one that hangs must not hold up the others."""
+        host = url.partition("://")[2].partition("/")[0]
+        slots = self._hosts.get(host)
+        if slots is None:
+            slots = self._hosts[host] = asyncio.Semaphore(self._per_host)
+        return slots
 
     async def drain(self, seconds: float) -> int:
         """Wait for what is pending, at most that long; returns how many had to be given up."""

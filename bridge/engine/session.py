@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
+import structlog
+
 from bridge.call import Call
 from bridge.callbacks import stream_form
 from bridge.engine.core import Engine
@@ -14,6 +16,11 @@ from bridge.engine.websocket import Closed, WebSocket
 from bridge.errors import CustomerError
 from bridge.stream import Cleared, MarkSet, MediaStream, Play, State
 from twiml.actions import Stream
+
+_SHOWN = 100  # characters of a mark's name that a timeline keeps
+_ABANDON = 16  # times the bound on unsent audio, at which a customer who takes nothing is given up
+
+log = structlog.get_logger("streams")
 
 
 class Playback(Protocol):
@@ -73,16 +80,20 @@ class StreamSession:
         self._connecting = asyncio.create_task(self._connect())
 
     def fail(self, code: int, detail: str) -> None:
-        """The stream cannot begin: the carrier's side has failed."""
-        self.media.failed(code, detail)
-        self._finish()
+        """The stream cannot begin. One that has begun is left to its socket's end."""
+        if self.media.state is State.CONNECTING:
+            self.media.failed(code, detail)
+            self._finish()
 
     async def _connect(self) -> None:
         try:
             await self._engine.connector.open(self.source.connect_url or "", self)
         except CustomerError as error:
-            self.media.failed(error.code, error.message)
-            self._finish()
+            self.fail(error.code, error.message)
+        except Exception:
+            # Whatever it is, the customer is told of one error and the call goes on.
+            log.exception("stream could not be opened", stream=self.sid)
+            self.fail(31900, "internal error")
 
     # From the call
 
@@ -90,8 +101,9 @@ class StreamSession:
         """Audio of one track for the customer: base64 mu-law, ms since the stream began."""
         socket = self._socket
         if socket is not None and socket.unsent > self._engine.limits.unsent_size:
-            self.media.congested(1)
-            self._notice()
+            if self.media.carries(track):
+                self.media.congested(1)
+                self._notice()
             return
         for message in self.media.audio(track, payload, timestamp):
             if socket is not None:
@@ -103,7 +115,7 @@ class StreamSession:
     def mark_played(self, name: str) -> None:
         message = self.media.mark(name)
         if message is not None:
-            self._tell("mark.echoed", name=name)
+            self._tell("mark.echoed", name=name[:_SHOWN])
             self._send(message)
 
     def stop(self) -> None:
@@ -116,8 +128,11 @@ class StreamSession:
         self._finish()
 
     def _send(self, message: bytes | None) -> None:
-        if message is not None and self._socket is not None:
-            self._socket.send_text(message)
+        if message is None or self._socket is None:
+            return
+        self._socket.send_text(message)
+        if self._socket.unsent > _ABANDON * self._engine.limits.unsent_size:
+            self._socket.abort()
 
     # From the customer's socket
 
@@ -129,6 +144,12 @@ class StreamSession:
         for message in self.media.opened():
             socket.send_text(message)
         self._tell("stream.started")
+        if (self.source.connect_url or "").startswith("wss:") and not socket.secure:
+            self._tell(
+                "stream.downgraded",
+                "warning",
+                message="the server on this machine speaks no TLS: reached as ws (local mode)",
+            )
         self._report()
 
     def text(self, data: bytes) -> None:
@@ -143,7 +164,7 @@ class StreamSession:
                     self.media.overflowed(discarded)
                     self._notice()
             case MarkSet(name=name):
-                self._tell("mark.received", name=name)
+                self._tell("mark.received", name=name[:_SHOWN])
                 self._playback.mark(name)
             case Cleared():
                 names = self._playback.clear()
@@ -192,8 +213,8 @@ class StreamSession:
     def _report(self) -> None:
         for report in self.media.reports():
             if report.error:
-                code = int(report.error.partition(" ")[0])
-                self._tell("stream.error", "error", code=code, message=report.error)
+                code, _, message = report.error.partition(" ")
+                self._tell("stream.error", "error", code=int(code), message=message)
             if self.source.status_callback:
                 self._engine.sender.send(
                     self._call,

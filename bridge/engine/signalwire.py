@@ -51,7 +51,6 @@ class SignalWireLeg:
         self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
         self._cancel_tick: Callable[[], None] | None = None
         self._idle_check: asyncio.TimerHandle | None = None
-        self._heard_from = False
         self._faults = 0
         self._over = False
 
@@ -78,7 +77,6 @@ class SignalWireLeg:
         self._session.begin()
 
     def text(self, data: bytes) -> None:
-        self._heard_from = True
         message = signalwire.decode(data)
         match message:
             case signalwire.Media(track=track, payload=payload, timestamp=timestamp):
@@ -132,17 +130,20 @@ class SignalWireLeg:
             encoding=start.encoding,
             sample_rate=start.sample_rate,
         )
-        if start.encoding == "audio/x-mulaw" and start.sample_rate == 8000:
-            return
-        try:
-            self._decoders = {
-                track: MulawDecoder(start.encoding, start.sample_rate)
-                for track in ("inbound", "outbound")
-            }
-            self._encoder = MulawEncoder(start.encoding, start.sample_rate)
-        except AudioError as error:
-            self._fault(str(error))
-            self._stream.stop()
+        if start.encoding != "audio/x-mulaw" or start.sample_rate != 8000:
+            try:
+                self._decoders = {
+                    track: MulawDecoder(start.encoding, start.sample_rate)
+                    for track in ("inbound", "outbound")
+                }
+                self._encoder = MulawEncoder(start.encoding, start.sample_rate)
+            except AudioError as error:
+                self._fault(str(error))
+                self._stream.fail(31900, str(error))
+                self._stream.stop()
+                return
+        if self._playout.idle:
+            self._forward_marks()  # those that came before the stream had a name
 
     def _audio(self, track: str, payload: bytes, timestamp: int) -> None:
         if self._decoders is None:
@@ -165,20 +166,42 @@ class SignalWireLeg:
             )
 
     def _watch(self) -> None:
-        """Give a carrier up that has been silent for a whole idle time."""
+        """Ask a quiet carrier for a sign of life; give it up when there is none.
+
+        A stream of the outbound track may rightly be silent, so a lack of audio is only warned of.
+        """
         limit = self._engine.limits.carrier_idle
+        loop = asyncio.get_running_loop()
+        heard = 0
+        asked = warned = False
 
         def check() -> None:
-            if self._heard_from:
-                self._heard_from = False
-                self._idle_check = asyncio.get_running_loop().call_later(limit, check)
+            nonlocal heard, asked, warned
+            assert self._socket is not None
+            if self._socket.received == heard and asked:
+                self._tell_idle("the carrier's socket is dead", seconds=2 * limit)
+                self._stream.stop()
                 return
-            self._call.timeline.add(
-                "carrier.idle", "warning", stream=self._stream_sid, code=31953, seconds=limit
-            )
-            self._stream.stop()
+            asked = self._socket.received == heard
+            heard = self._socket.received
+            if asked:
+                self._socket.ping()
+                if not warned:
+                    warned = True
+                    self._tell_idle("no audio comes from the carrier", seconds=limit)
+            self._idle_check = loop.call_later(limit, check)
 
-        self._idle_check = asyncio.get_running_loop().call_later(limit, check)
+        self._idle_check = loop.call_later(limit, check)
+
+    def _tell_idle(self, message: str, seconds: float) -> None:
+        self._call.timeline.add(
+            "carrier.idle",
+            "warning",
+            stream=self._stream_sid,
+            code=31953,
+            message=message,
+            seconds=seconds,
+        )
 
     # The customer's stream has ended, for whatever reason: so does the carrier's.
 
@@ -201,18 +224,24 @@ class SignalWireLeg:
 
     def mark(self, name: str) -> None:
         self._playout.mark(name)
-        if self._playout.idle:
+        if self._playout.idle and self._carrier_sid:
             self._forward_marks()
 
     def clear(self) -> list[str]:
         names = [name for name, echoed in self._at_carrier if not echoed]
         self._at_carrier = deque((name, True) for name, _ in self._at_carrier)
-        self._send(signalwire.clear(self._carrier_sid))
+        if self._carrier_sid:
+            self._send(signalwire.clear(self._carrier_sid))
         return names + self._playout.clear()
 
     def _tick(self) -> None:
-        # A carrier that does not read gets no more: what waits here can still be cleared.
-        if self._socket is None or self._socket.unsent > self._engine.limits.unsent_size:
+        # Before its `start` a carrier's stream has no name to send to. One that does not read gets
+        # no more: what waits here can still be cleared.
+        if (
+            self._socket is None
+            or not self._carrier_sid
+            or self._socket.unsent > self._engine.limits.unsent_size
+        ):
             return
         frame = self._playout.take()
         if frame is not None:

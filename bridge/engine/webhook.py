@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import uuid
 from dataclasses import dataclass, replace
-from http.cookies import SimpleCookie
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 
 import httpx
 
 from bridge.callbacks import Delivery, FormFields, Outcome
+from bridge.engine.guard import UnreachableError
 from bridge.errors import CustomerError
 from bridge.overrides import split
 from bridge.signature import sign, signed_webhook_url
@@ -25,8 +27,9 @@ Cookies = dict[str, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The app's last answer. `url` is where it came from, after redirects, without fragment;
-    `signed` the exact URL that was signed; `truncated` when the body was longer than allowed."""
+    """The app's last answer. `url` is where it came from, after redirects, without fragment and
+    without the parameters that a GET adds; `signed` is the exact URL that was signed; `truncated`
+    when the body was longer than allowed."""
 
     url: str
     signed: str
@@ -60,14 +63,18 @@ class Webhooks:
         *,
         max_body: int = 64 * 1024,
         cookies: Cookies | None = None,
+        within: float | None = None,
     ) -> Answer:
         """Ask, following redirects; raises CustomerError when there is no 2xx answer.
+
+        `within` is the caller's own bound in seconds, beside the URL's.
 
         `cookies` are the call's: sent, and updated from the answer. Codes: 11200 (status outside
         2xx), 11203 (time), 11205 (connection), 11210 (no such host or not http), 11215
         (redirects), 11220 (TLS).
         """
         target, overrides, _ = split(url)
+        limit = overrides.total / 1000 if within is None else min(overrides.total / 1000, within)
         delivery = Delivery(overrides)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -80,11 +87,11 @@ class Webhooks:
             max_body,
         )
         try:
-            async with asyncio.timeout(overrides.total / 1000):
+            async with asyncio.timeout(limit):
                 answer = await self._attempts(exchange, target, method, delivery)
         except TimeoutError as error:
             raise CustomerError(
-                11203, f"{_place(target)} gave no answer within {overrides.total / 1000:g} s"
+                11203, f"{_place(target)} gave no answer within {limit:.3g} s"
             ) from error
         if delivery.outcome is Outcome.FAILED:
             raise CustomerError(11200, f"{_place(target)} answered HTTP {answer.status}")
@@ -125,7 +132,10 @@ class _Exchange:
             answer, location = await self._once(url, method)
             if location is None:
                 return answer
-            url = urljoin(url, location).partition("#")[0]
+            try:
+                url = urljoin(url, location).partition("#")[0]
+            except ValueError as error:
+                raise _Failure("url", 11210, f"{location!r} is not an http(s) URL") from error
             # A redirect that does not say otherwise is fetched, as browsers do, with GET; the
             # parameters go along in the query so that the app still knows which call it is.
             if answer.status not in (307, 308):
@@ -135,9 +145,8 @@ class _Exchange:
         )
 
     async def _once(self, url: str, method: str) -> tuple[Answer, str | None]:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise _Failure("url", 11210, f"{_place(url)} is not an http(s) URL")
+        parts = _as_sent(url)
+        asked = url = urlunsplit(parts)
         content: bytes | None = None
         headers: dict[str, str] = {}
         if method == "POST":
@@ -157,9 +166,9 @@ class _Exchange:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         response, body, truncated = await self._send(method, url, headers, content)
         for value in response.headers.get_list("set-cookie"):
-            cookies.update({name: item.value for name, item in SimpleCookie(value).items()})
+            cookies.update(_cookies_of(value))
         answer = Answer(
-            url=url,
+            url=asked,
             signed=signed,
             status=response.status_code,
             content_type=response.headers.get("content-type"),
@@ -179,11 +188,11 @@ class _Exchange:
         except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise _Failure("ct", 11205, f"connecting to {_place(url)} took too long") from error
         except httpx.ConnectError as error:
-            code = 11220 if "SSL" in str(error) else 11205
-            raise _Failure("ct", code, f"cannot connect to {_place(url)}: {error}") from error
+            code, why = _why(error)
+            raise _Failure("ct", code, f"cannot connect to {_place(url)}: {why}") from error
         except httpx.TimeoutException as error:
             raise _Failure("rt", 11203, f"{_place(url)} did not answer in time") from error
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise _Failure("rt", 11200, f"{_place(url)} broke off: {error}") from error
 
 
@@ -199,9 +208,45 @@ async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     return b"".join(parts), False
 
 
+def _why(error: BaseException) -> tuple[int, str]:
+    """Twilio's number for a connection that failed, and the cause beneath the libraries' words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case UnreachableError():
+                return 11210, str(cause)
+            case ssl.SSLError():
+                return 11220, cause.reason or str(cause)
+            case OSError(strerror=str(words)):
+                return 11205, words
+        cause = cause.__cause__ or cause.__context__
+    return (11220 if "SSL" in str(error) else 11205), str(error)
+
+
+def _as_sent(url: str) -> SplitResult:
+    """The URL as it goes over the wire, which is how the app sees it and checks its signature."""
+    try:
+        parts = urlsplit(str(httpx.URL(url)))
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts._replace(path=parts.path or "/")
+    except (httpx.InvalidURL, ValueError):
+        pass
+    raise _Failure("url", 11210, f"{_place(url)} is not an http(s) URL")
+
+
+def _cookies_of(header: str) -> dict[str, str]:
+    """What one Set-Cookie sets, values as they were written; nothing when it is malformed."""
+    try:
+        return {name: item.coded_value for name, item in SimpleCookie(header).items()}
+    except CookieError:
+        return {}
+
+
 def _place(url: str) -> str:
-    """A URL as errors and logs name it: without query, which may hold secrets."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    """A URL as errors and logs name it: without user and query, which may hold secrets."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the URL"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

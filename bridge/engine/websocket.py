@@ -82,6 +82,8 @@ class WebSocket(asyncio.Protocol):
         self._close_timer: asyncio.TimerHandle | None = None
         self._violation = ""
         self._opened = False
+        self.received = 0
+        """Bytes from the peer so far: any of them is a sign of life."""
 
     @classmethod
     def client(
@@ -112,6 +114,11 @@ class WebSocket(asyncio.Protocol):
         return self._protocol.state is State.OPEN
 
     @property
+    def secure(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self._transport is not None and bool(self._transport.get_extra_info("ssl_object"))
+
+    @property
     def unsent(self) -> int:
         """Bytes written but not yet taken by the network: how far the peer is behind."""
         return self._transport.get_write_buffer_size() if self._transport else 0
@@ -123,6 +130,12 @@ class WebSocket(asyncio.Protocol):
         self._protocol.send_text(data)
         self._flush()
         return True
+
+    def ping(self) -> None:
+        """Ask for a sign of life; its answer counts in `received`."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_ping(b"")
+            self._flush()
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Begin the closing handshake; what was sent before is delivered first."""
@@ -144,6 +157,7 @@ class WebSocket(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        self.received += len(data)
         self._protocol.receive_data(data)
         self._pump()
 
@@ -179,10 +193,12 @@ class WebSocket(asyncio.Protocol):
         self._flush()
         if self._protocol.close_expected():
             self._expect_close()
+        if self._violation or self._protocol.close_rcvd is not None:
+            self._tell_closed()  # the rest is between the two transports
 
     def _frame(self, frame: Frame) -> None:
         opcode = frame.opcode
-        if opcode is Opcode.CLOSE or self._handler is None:
+        if opcode is Opcode.CLOSE or self._handler is None or self._violation:
             return
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
             if frame.fin:
@@ -242,7 +258,8 @@ class WebSocket(asyncio.Protocol):
 
     def _flush(self) -> None:
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():
+            self._protocol.data_to_send()  # there is nowhere left to send it
             return
         for data in self._protocol.data_to_send():
             if data is not SEND_EOF:
