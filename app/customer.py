@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from urllib.parse import urldefrag, urlsplit
+from urllib.parse import urlsplit
 
 from app.routes import Route
 from bridge.call import Call
 from bridge.callbacks import FormFields
 from bridge.engine.webhook import Answer, Cookies, Webhooks
 from bridge.errors import CustomerError
+from bridge.timeline import Timeline
 from twiml.document import Document
 from twiml.response import read_response
 
@@ -42,33 +44,52 @@ class Customer:
         self._allow_plain_ws = allow_plain_ws
 
     async def ask(
-        self, context: CallContext, url: str, method: str, extra: FormFields = ()
+        self,
+        context: CallContext,
+        url: str,
+        method: str,
+        extra: FormFields = (),
+        *,
+        within: float | None = None,
     ) -> Reply:
         """The document at `url`, or else at the route's fallback URL.
+
+        `within` bounds both together, in seconds; the first then leaves a third of it to the other.
 
         `extra` are parameters beside the standard ones, and stand in for those of the same name.
         Raises CustomerError when neither gives a usable document; both attempts, with the number
         and the place of what was wrong, are on the call's timeline.
         """
         form = voice_form(context.call, extra)
+        fallback = context.route.voice_fallback_url
+        share = 2 / 3 if fallback else 1
+        began = time.monotonic()
         try:
-            return await self._fetch(context, url, method, form)
+            return await self._fetch(context, url, method, form, within and within * share)
         except CustomerError as error:
-            fallback = context.route.voice_fallback_url
             if not fallback:
                 raise
-            trouble = (("ErrorCode", str(error.code)), ("ErrorUrl", urldefrag(url).url))
+            trouble = (("ErrorCode", str(error.code)), ("ErrorUrl", url.partition("#")[0]))
             return await self._fetch(
-                context, fallback, context.route.voice_fallback_method, form + trouble
+                context,
+                fallback,
+                context.route.voice_fallback_method,
+                form + trouble,
+                within and within - (time.monotonic() - began),
             )
 
-    async def _fetch(self, context: CallContext, url: str, method: str, form: FormFields) -> Reply:
+    async def _fetch(
+        self,
+        context: CallContext,
+        url: str,
+        method: str,
+        form: FormFields,
+        within: float | None,
+    ) -> Reply:
         timeline = context.call.timeline
-        place = urlsplit(url)._replace(query="", fragment="").geturl()
+        place = _place(url)
         try:
-            answer = await self._webhooks.request(
-                url, method, form, max_body=MAX_TWIML, cookies=context.cookies
-            )
+            answer = await self._request(context, url if place else "", method, form, within)
         except CustomerError as error:
             timeline.add(
                 "webhook.failed",
@@ -90,17 +111,7 @@ class Customer:
             signed=answer.signed,
         )
         document = self._read(answer)
-        for finding in document.diagnostics:
-            timeline.add(
-                "twiml.diagnostic",
-                finding.severity.value,
-                code=int(finding.code),
-                url=place,
-                line=finding.line,
-                column=finding.column,
-                message=finding.message,
-                advice=finding.advice,
-            )
+        record_findings(timeline, document, place)
         if document.fatal is not None:
             raise CustomerError(
                 int(document.fatal.code), document.fatal.message, document.fatal.advice
@@ -108,11 +119,40 @@ class Customer:
         context.document_url = answer.url
         return Reply(document, answer.url)
 
+    async def _request(
+        self,
+        context: CallContext,
+        url: str,
+        method: str,
+        form: FormFields,
+        within: float | None,
+    ) -> Answer:
+        if not url:
+            raise CustomerError(11210, "the URL is empty or malformed")
+        return await self._webhooks.request(
+            url, method, form, max_body=MAX_TWIML, cookies=context.cookies, within=within
+        )
+
     def _read(self, answer: Answer) -> Document:
         # One byte over the limit is enough for the parser to report 11750.
         body = answer.body + b" " if answer.truncated else answer.body
         return read_response(
             answer.content_type, body, answer.url, allow_plain_ws=self._allow_plain_ws
+        )
+
+
+def record_findings(timeline: Timeline, document: Document, place: str) -> None:
+    """Put what is wrong with a document from `place` on a call's timeline."""
+    for finding in document.diagnostics:
+        timeline.add(
+            "twiml.diagnostic",
+            finding.severity.value,
+            code=int(finding.code),
+            url=place,
+            line=finding.line,
+            column=finding.column,
+            message=finding.message,
+            advice=finding.advice,
         )
 
 
@@ -134,11 +174,22 @@ def voice_form(call: Call, extra: FormFields = ()) -> FormFields:
     return (*form.items(), *others)
 
 
+def _place(url: str) -> str:
+    """A URL without what may be secret, its query and user; empty when it is malformed."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises ValueError, as urlsplit does
+    except ValueError:
+        return ""
+    netloc = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=netloc, query="", fragment="").geturl()
+
+
 _ADVICE = {
     11200: "Answer with status 200 and TwiML.",
     11203: "Answer faster: 15 s are allowed in all.",
     11205: "Check that the app runs and that its address is reachable from here.",
-    11210: "Use an http or https URL.",
+    11210: "Use an http or https URL whose host is a public name (local mode allows others).",
     11215: "Redirect at most 10 times.",
     11220: "Serve a certificate that this machine trusts, for this host name.",
 }

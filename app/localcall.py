@@ -36,10 +36,12 @@ from twiml.script import (
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """The caller's side: what is said (mu-law), and how long silence is borne before hanging up."""
+    """The caller's side: what is said (mu-law), how long silence is borne before hanging up, and
+    the keys pressed, each with the seconds after the answer."""
 
     audio: bytes
     patience_ms: int = 2_000
+    keys: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,20 @@ class LocalCall:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._background: set[asyncio.Task[None]] = set()
         self._hung_up_by = ""
+        self._keys = phone.keys
         self._leg = LocalLeg(
             service.engine,
             live.call,
             phone.audio,
-            finished=lambda: self._hang_up("caller"),
+            finished=lambda: self.hang_up("caller"),
             stream_ended=self._stream_ended,
             patience_ms=phone.patience_ms,
         )
+
+    @property
+    def answered(self) -> bool:
+        """Whether the call has begun to run a document."""
+        return self._live.call.status is not CallStatus.RINGING
 
     async def run(self, url: str, method: str = "POST") -> Outcome:
         """Ask the app at `url` for a document and run it."""
@@ -89,15 +97,19 @@ class LocalCall:
         script = Script(reply.document)
         self._live.legs.add(self._shut_down)
         self._leg.pick_up()
+        loop = asyncio.get_running_loop()
+        presses = [loop.call_later(at, self._leg.press, digit) for at, digit in self._keys]
         self._carry_out(script.begin())
-        limit = asyncio.get_running_loop().time() + self._service.lifetime
+        limit = loop.time() + self._service.lifetime
         try:
             async with asyncio.timeout_at(limit):
                 while not self._hung_up_by:
                     self._carry_out(script.receive(await self._events.get()))
         except TimeoutError:
-            self._hang_up("time-limit")
+            self.hang_up("time-limit")
         self._leg.hang_up()
+        for press in presses:
+            press.cancel()
         self._live.legs.discard(self._shut_down)
         for task in self._background:
             task.cancel()
@@ -110,12 +122,13 @@ class LocalCall:
             bytes(leg.heard), leg.spoken_frames, leg.played_frames, self._hung_up_by, error
         )
 
-    def _hang_up(self, by: str) -> None:
+    def hang_up(self, by: str) -> None:
+        """End the call; the first to do so counts."""
         self._hung_up_by = self._hung_up_by or by
         self._events.put_nowait(CallEnded())
 
     def _shut_down(self) -> None:
-        self._hang_up("service")
+        self.hang_up("service")
         self._leg.hang_up()
 
     def _stream_ended(self, session: StreamSession) -> None:
@@ -140,7 +153,7 @@ class LocalCall:
                     self._later(self._fetch(command))
                 case HangUp(reason):
                     timeline.add("script.ended", reason=reason.value)
-                    self._hang_up("document")
+                    self.hang_up("document")
                 case Skip(action, reason):
                     timeline.add(
                         "verb.skipped",
@@ -160,7 +173,10 @@ class LocalCall:
         self._events.put_nowait(PauseOver(command))
 
     async def _fetch(self, command: Fetch) -> None:
-        url = urljoin(self._context.document_url, command.url)
+        try:
+            url = urljoin(self._context.document_url, command.url)
+        except ValueError:
+            url = command.url  # malformed, as asking will tell
         try:
             reply = await self._service.customer.ask(
                 self._context, url, command.method, command.parameters

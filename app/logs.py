@@ -36,7 +36,7 @@ SAFE = frozenset(
         # A stream's counters
         "frames_sent",
         "frames_dropped",
-        "played_bytes",
+        "audio_bytes",
         "discarded_bytes",
         "marks_received",
         "marks_echoed",
@@ -55,7 +55,9 @@ def log_entry(call_sid: str, entry: Entry) -> None:
     if entry.kind in _FREQUENT:
         return
     shown = SAFE if entry.level == "info" else SAFE | _EXPLAINED
-    data = {key: value for key, value in entry.data.items() if key in shown}
+    data = {k: value for k, value in entry.data.items() if k in shown and value is not None}
+    if entry.kind == "stream.closed_by_app":
+        data.pop("reason", None)  # the app's own words
     if "event" in data:  # structlog's own name for the first argument
         data["callback"] = data.pop("event")
     getattr(log, entry.level)(entry.kind, call=call_sid, at=entry.at, **data)
@@ -95,7 +97,7 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "websockets", "asyncio"):
+    for noisy in ("httpx", "httpcore", "websockets", "asyncio", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         library = logging.getLogger(name)

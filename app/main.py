@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 access_log=False,
                 log_config=None,
-                timeout_graceful_shutdown=int(settings.shutdown_seconds) + 1,
+                timeout_graceful_shutdown=1,  # our calls have had their own time by then
             )
         )
 
@@ -111,6 +111,11 @@ class Server(uvicorn.Server):
                 public_url=self.service.base_url,
                 local=settings.local,
             )
+            if not settings.voice_url and not self.service.routes.numbers and not settings.local:
+                log.warning(
+                    "no app is set: every caller will hear an apology",
+                    advice="Set TWIML_BRIDGE_VOICE_URL or TWIML_BRIDGE_ROUTES_FILE.",
+                )
             if not settings.signing_keys:
                 log.warning(
                     "no SignalWire signing key is set: webhooks are taken from loopback only",

@@ -46,6 +46,12 @@ class Routes:
 def load(settings: Settings) -> Routes:
     """Routes from the settings; raises SettingsError when the file is not as described."""
     default = Route(**{key: getattr(settings, key) for key in _KEYS})
+    for key in _KEYS:
+        url = getattr(default, key)
+        if url and not key.endswith("_method") and not _is_http(url):
+            raise SettingsError(
+                f"TWIML_BRIDGE_{key.upper()}: an http(s) URL is needed, not {url!r}"
+            )
     if settings.routes_file is None:
         return Routes(default)
     return Routes(default, parse(settings.routes_file))
@@ -70,8 +76,18 @@ def _route(place: str, table: Any) -> Route:
         if key.endswith("_method"):
             if value not in ("GET", "POST"):
                 raise SettingsError(f"{place}: {key} is GET or POST, not {value!r}")
-        elif not isinstance(value, str) or urlsplit(value).scheme not in ("http", "https"):
+        elif not _is_http(value):
             raise SettingsError(f"{place}: {key} is an http(s) URL, not {value!r}")
     if "voice_url" not in table:
         raise SettingsError(f"{place}: voice_url is missing")
     return Route(**table)
+
+
+def _is_http(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -80,9 +80,8 @@ class Service:
             limits=settings.limits,
         )
         self.customer = Customer(webhooks, allow_plain_ws=settings.local)
-        secret = settings.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
         self.lifetime = settings.call_hours * 3600
-        self.tokens: Tokens[grants.Grant] = Tokens(secret, self.lifetime)
+        self.tokens: Tokens[grants.Grant] = Tokens(secrets.token_bytes(32), self.lifetime)
         self.calls: dict[str, LiveCall] = {}
         self.ended: dict[str, LiveCall] = {}
         self.draining = False
@@ -153,14 +152,14 @@ class Service:
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def _sweep(self) -> None:
-        """End calls whose carrier has said nothing for a call's longest life."""
+        """End calls that have outlived the longest time a call may last."""
         while True:
             await asyncio.sleep(60)
             self.tokens.purge()
             oldest = time.monotonic() - self.lifetime
             for sid, live in tuple(self.calls.items()):
-                if live.last_seen < oldest and not live.legs:
-                    self.end_call(sid, "expired")
+                if live.call.timeline.began < oldest:
+                    self.end_call(sid, "time limit")
 
     async def drain(self) -> None:
         """Take no new calls, stop every stream, and send what callbacks are due, in time."""

@@ -5,9 +5,9 @@ The table in docs/settings.md is made from this class.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,10 +55,14 @@ class Settings(BaseSettings):
     voice_method: Method = Field("POST", description="Method for it.")
     voice_fallback_url: str = Field("", description="Asked when the voice URL fails.")
     voice_fallback_method: Method = Field("POST", description="Method for it.")
-    status_callback: str = Field("", description="Told of a call's end.")
+    status_callback: str = Field(
+        "", description="Told what SignalWire reports of a call, its end above all."
+    )
     status_callback_method: Method = Field("POST", description="Method for it.")
     routes_file: Path | None = Field(
-        None, description="TOML file with the same five keys per called number."
+        None,
+        description="TOML file with the six keys above (voice_url, …) per called number; a number's"
+        " table takes nothing from the settings.",
     )
     signalwire_signing_key: SecretStr = Field(
         SecretStr(""),
@@ -68,19 +72,17 @@ class Settings(BaseSettings):
     signalwire_signing_key_previous: SecretStr = Field(
         SecretStr(""), description="The key before a rotation; also accepted."
     )
-    token_secret: SecretStr = Field(
-        SecretStr(""),
-        description="Signs the tokens in our URLs; empty: a fresh one at each start.",
-    )
     ca_file: Path | None = Field(
         None, description="PEM file of authorities trusted besides the system's."
     )
     max_calls: int = Field(2_000, ge=1, description="Calls at once; more are answered busy.")
     call_hours: float = Field(
-        4.0, gt=0, le=24, description="Longest call, and life of its tokens (Twilio: 4 hours)."
+        4.0, gt=0, le=24, description="Longest call, and life of its URLs (Twilio: 4 hours)."
     )
     shutdown_seconds: float = Field(
-        10.0, gt=0, description="Time for stop messages and callbacks after SIGTERM."
+        8.0,
+        gt=0,
+        description="Time for stop messages and callbacks after SIGTERM; a second more to exit.",
     )
     stream_connect_seconds: float = Field(
         5.0, gt=0, le=30, description="Time for your WebSocket to accept a stream."
@@ -98,13 +100,16 @@ class Settings(BaseSettings):
         " dropped (31930).",
     )
     carrier_idle_seconds: float = Field(
-        30.0, gt=0, description="A media socket silent for so long is given up (31953)."
+        30.0,
+        gt=0,
+        description="A media socket silent for so long is warned of (31953) and pinged; after as"
+        " long again without an answer it is given up.",
     )
     operator_token: SecretStr = Field(
         SecretStr(""),
         description="Bearer token for /calls; empty: served in local mode only, to this machine.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="Least severity that is logged."
     )
     log_format: Literal["json", "console"] = Field("json", description="How logs are written.")
@@ -115,8 +120,8 @@ class Settings(BaseSettings):
         if not self.local:
             if not self.public_url:
                 missing.append("TWIML_BRIDGE_PUBLIC_URL (https://… where SignalWire reaches us)")
-            elif urlsplit(self.public_url).scheme != "https":
-                missing.append("TWIML_BRIDGE_PUBLIC_URL must begin with https://")
+            elif not re.match(r"https://[^/?#]", self.public_url):
+                missing.append("TWIML_BRIDGE_PUBLIC_URL must begin with https:// and a host")
             if not self.auth_token.get_secret_value():
                 missing.append("TWIML_BRIDGE_AUTH_TOKEN (your Twilio auth token, or a new secret)")
         if missing:

@@ -4,7 +4,8 @@ It repeats what the caller says, sentence by sentence, and stops talking when th
 interrupts. It knows Twilio's protocol and nothing of this service, so it shows where your own
 app goes. `server` holds the endpoints, `echo` the conversation, `calls` what it remembers.
 
-Run it alone with `uvicorn app.agent:app`, or mount `create_agent()` in another app.
+Run it alone with `uvicorn --factory app.agent:create_agent`, or mount `create_agent()` in
+another app.
 
 `caller.wav` is a caller for it, who interrupts the first echo. It is made with espeak-ng and sox:
 
@@ -23,6 +24,4 @@ from app.agent.server import create_agent
 
 CALLER_WAV = Path(__file__).with_name("caller.wav")
 
-app = create_agent()
-
-__all__ = ["CALLER_WAV", "Call", "Calls", "app", "create_agent"]
+__all__ = ["CALLER_WAV", "Call", "Calls", "create_agent"]

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Coroutine
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import typer
 
 from app import logs, settings
-from app.settings import Settings, SettingsError
+from app.settings import Method, Settings, SettingsError
 
 cli = typer.Typer(
     name="twiml-bridge",
-    help="Run a Twilio voice-streaming app on SignalWire, or on your own laptop, unchanged.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 Result = TypeVar("Result")
+_PRESS = re.compile(r"([0-9*#A-D])@(\d+(?:\.\d+)?)")
 
 
 def main() -> None:
     cli()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"twiml-bridge {version('twiml-bridge')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Run a Twilio voice-streaming app on SignalWire, or on your own laptop, unchanged."""
 
 
 @cli.command()
@@ -43,6 +61,7 @@ def serve(
     """Run the service."""
     from app.cli.serve import serve_until_stopped  # noqa: PLC0415 -- keeps --help fast
 
+    local = local or demo or None  # the demonstration calls the example agent, a local one
     chosen = _settings(local=local, host=host, port=port, log_format=_log_format(local))
     raise typer.Exit(run(serve_until_stopped(chosen, demo=demo)))
 
@@ -73,15 +92,40 @@ def call(
     patience: Annotated[
         float, typer.Option(help="Seconds of silence after which the caller hangs up.", min=0.1)
     ] = 2.0,
+    press: Annotated[
+        list[str] | None,
+        typer.Option(help="A key pressed, and when: 5@2.5 is 5 after 2.5 s. May be repeated."),
+    ] = None,
 ) -> None:
     """Call an app from this machine, with no account: a phone made of two WAV files."""
     from app.cli.call import CallRequest, place_call  # noqa: PLC0415
 
-    chosen = _settings(local=True, log_format="console", log_level="error")
+    if method.upper() not in get_args(Method):
+        fail(f"--method is GET or POST, not {method}")
+    presses = [_PRESS.fullmatch(key) for key in press or ()]
+    if not all(presses):
+        fail("--press is a key, @ and seconds after the answer, such as 5@2.5")
+    keys = tuple((float(key[2]), key[1]) for key in presses if key)
+    # The timeline is the output: nothing is to be said twice.
+    chosen = _settings(local=True, log_format="console", log_level="critical")
     request = CallRequest(
-        target, audio, save, pcm, as_json, method.upper(), from_, to, round(patience * 50) * 20
+        target,
+        audio,
+        save,
+        pcm,
+        as_json,
+        method.upper(),
+        from_,
+        to,
+        round(patience * 50) * 20,
+        keys,
     )
-    raise typer.Exit(run(place_call(chosen, request)))
+    try:
+        status = run(place_call(chosen, request))
+    except asyncio.CancelledError:
+        typer.echo("twiml-bridge: interrupted before the call was answered", err=True)
+        status = 130
+    raise typer.Exit(status)
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

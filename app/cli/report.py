@@ -47,7 +47,7 @@ def stream_line(media: MediaStream) -> str:
     )
     if media.identity.bidirectional:
         text += (
-            f"; {counters.played_bytes / 8000:.2f} s of audio back,"
+            f"; {counters.audio_bytes / 8000:.2f} s of audio back,"
             f" marks {counters.marks_echoed}/{counters.marks_received},"
             f" {counters.clears} clears"
         )

@@ -29,12 +29,14 @@ async def serve_until_stopped(settings: Settings, *, demo: bool) -> int:
         return 1
     if demo:
         whole = await _demonstrate(server)
-        typer.echo(
-            f"\nThe service stays up at {_address(server)} (stop it with Ctrl-C)."
-            f"\nCall your own app: twiml-bridge call http://127.0.0.1:5000/voice --audio hello.wav"
-            if whole
-            else "\nThe demonstration call failed; the service stays up."
-        )
+        if not server.should_exit:
+            typer.echo(
+                f"\nThe service stays up at {_address(server)} (stop it with Ctrl-C)."
+                "\nCall your own app:"
+                " twiml-bridge call http://127.0.0.1:5000/voice --audio hello.wav"
+                if whole
+                else "\nThe demonstration call failed; the service stays up."
+            )
     await serving
     return 0
 
@@ -62,7 +64,8 @@ async def _started(server: Server, serving: asyncio.Task[None]) -> bool:
 
 
 def _address(server: Server) -> str:
-    return f"http://127.0.0.1:{server.port}"
+    settings = server.service.settings
+    return settings.model_copy(update={"port": server.port, "public_url": ""}).base_url
 
 
 async def _demonstrate(server: Server) -> bool:
@@ -86,7 +89,7 @@ async def _demonstrate(server: Server) -> bool:
         f" what the caller heard: {heard}"
     )
     record = server.app.state.agent.state.calls.get(live.call.sid)
-    faults = faults_of(live.call, outcome, sender.failed)
+    faults = faults_of(live.call, outcome, sender)
     faults += _compare(live.call, outcome, record)
     for fault in faults:
         typer.secho(f"FAULT {fault}", fg="red")

@@ -26,8 +26,10 @@ def heard(service: Service, live: LiveCall, fields: dict[str, str]) -> None:
     live.last_seen = time.monotonic()
     if "CallStatus" not in fields or alias("CA", fields.get("CallSid", "")) != live.call.sid:
         return
-    live.call.status = forms.call_status(fields)
-    if live.call.status is CallStatus.COMPLETED:
+    status = forms.call_status(fields)
+    if status is not CallStatus.RINGING:  # a late report never takes a call back
+        live.call.status = status
+    if status is CallStatus.COMPLETED:
         service.end_call(live.call.sid, fields["CallStatus"])
 
 

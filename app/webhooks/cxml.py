@@ -15,11 +15,13 @@ from app.webhooks.trust import read_form, require_signed
 from bridge.callbacks import FormFields
 from bridge.errors import CustomerError
 from bridge.ids import alias
-from twiml.actions import Connect, Start
 from twiml.signalwire.cxml import apology, translate
 
 APOLOGY = "Sorry, an application error keeps this call from going on. Goodbye."
 BUSY = '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Reject reason="busy"/></Response>\n'
+
+CARRIER_PATIENCE = 14.0
+"""Seconds in which SignalWire must have its answer: it waits 15 at most (S section 2.5)."""
 
 log = structlog.get_logger("cxml")
 
@@ -46,6 +48,8 @@ def create_router(service: Service) -> APIRouter:
             live = _begin(service, sid, form)
         route = live.context.route
         heard(service, live, fields)
+        if not route.voice_url and service.settings.local:
+            return await _answer(service, live.context, f"{service.base_url}/agent/voice", "POST")
         if not route.voice_url:
             live.call.timeline.add(
                 "call.apology",
@@ -88,17 +92,21 @@ def _begin(service: Service, sid: str, form: list[tuple[str, str]]) -> LiveCall:
 
 
 async def _answer(
-    service: Service, context: CallContext, url: str, method: str, extra: FormFields
+    service: Service, context: CallContext, url: str, method: str, extra: FormFields = ()
 ) -> Response:
     """The customer's document as cXML; an apology when there is none that can be used."""
     try:
-        reply = await service.customer.ask(context, url, method, extra)
+        reply = await service.customer.ask(context, url, method, extra, within=CARRIER_PATIENCE)
+        return _xml(_translated(service, context, reply))
     except CustomerError as error:
         context.call.timeline.add(
             "call.apology", "error", code=error.code, message=error.message, advice=error.advice
         )
-        return _xml(apology(APOLOGY))
-    return _xml(_translated(service, context, reply))
+    except Exception:
+        # Whatever it is, the caller hears a sentence and not a carrier's error.
+        log.exception("document could not be answered", call=context.call.sid)
+        context.call.timeline.add("call.apology", "error", message="internal error")
+    return _xml(apology(APOLOGY))
 
 
 def _translated(service: Service, context: CallContext, reply: Reply) -> str:
@@ -109,10 +117,12 @@ def _translated(service: Service, context: CallContext, reply: Reply) -> str:
             "translation.loss",
             "warning",
             line=loss.line,
-            message=f"{loss.element} {loss.attribute or ''}".strip() + f": {loss.why}",
-            advice=loss.instead,
+            message=f"<{f'{loss.element} {loss.attribute}'.rstrip()}> {loss.why}",
+            advice=loss.instead or None,
         )
-    _report_refused(service, context, reply)
+    for stream, bidirectional in translation.refused:
+        # They never reach the carrier: their errors are ours to report.
+        unopened(service, context, stream, bidirectional).begin()
     if translation.too_large:
         timeline.add(
             "call.apology", "error", code=11750, message="the translated document is over 64 kB"
@@ -120,15 +130,6 @@ def _translated(service: Service, context: CallContext, reply: Reply) -> str:
         return apology(APOLOGY)
     timeline.add("translation.done", size=len(translation.output))
     return translation.output
-
-
-def _report_refused(service: Service, context: CallContext, reply: Reply) -> None:
-    """Streams that the document itself spoils never reach the carrier: their errors are ours."""
-    for action in reply.document.actions:
-        if isinstance(action, Start | Connect):
-            for stream in action.streams:
-                if stream.refusal:
-                    unopened(service, context, stream, isinstance(action, Connect)).begin()
 
 
 def _xml(body: str) -> Response:

@@ -22,7 +22,7 @@ async def relay(client: httpx.AsyncClient, auth_token: str, call: Call, url: str
     """The file at `url`, streamed. 502 when it cannot be had; the timeline says why."""
     try:
         upstream = await _fetch(client, auth_token, url)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         call.timeline.add("play.failed", "error", code=11200, message=str(error))
         raise HTTPException(502, "The audio file cannot be fetched.") from error
     if not upstream.is_success:
@@ -36,7 +36,8 @@ async def relay(client: httpx.AsyncClient, auth_token: str, call: Call, url: str
         for name in ("content-type", "content-length")
         if name in upstream.headers
     }
-    if int(headers.get("content-length", "0")) > MAX_FILE:
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > MAX_FILE:
         await upstream.aclose()
         call.timeline.add("play.failed", "error", code=11200, message="the file is over 100 MB")
         raise HTTPException(502, "The audio file is too large.")
@@ -49,7 +50,10 @@ async def _fetch(client: httpx.AsyncClient, auth_token: str, url: str) -> httpx.
         request = client.build_request(
             "GET",
             url,
-            headers={"X-Twilio-Signature": sign(auth_token, signed_webhook_url(url))},
+            headers={
+                "Accept-Encoding": "identity",
+                "X-Twilio-Signature": sign(auth_token, signed_webhook_url(url)),
+            },
             timeout=_TIMEOUT,
         )
         response = await client.send(request, stream=True)

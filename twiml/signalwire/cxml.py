@@ -37,15 +37,20 @@ _CODEC = "PCMU@8000h"
 _MAX_BYTES = FETCHED.max_bytes
 _ASKS_ITSELF = frozenset({"Gather", "Record"})
 """Without an `action` these two ask the current document's URL."""
-_NEEDS_CONTENT = frozenset({"Dial", "Refer"})
+_NEEDS_CONTENT = frozenset({"Dial", "Refer", "Sip"})
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A cXML document, and what of the TwiML is not in it."""
+    """A cXML document, and what of the TwiML is not in it.
+
+    `refused` are the streams left out for a fault of their own that the call could have reached,
+    each with whether it is bidirectional.
+    """
 
     output: str
     losses: tuple[Loss, ...] = ()
+    refused: tuple[tuple[Stream, bool], ...] = ()
 
     @property
     def too_large(self) -> bool:
@@ -60,7 +65,7 @@ def translate(document: Document, links: Links, base_url: str) -> Translation:
     if _too_large(output):
         why = f"makes a document too large: over {_MAX_BYTES} bytes."
         translator.losses.append(Loss("Response", "", 0, why))
-    return Translation(output, tuple(translator.losses))
+    return Translation(output, tuple(translator.losses), tuple(translator.refused))
 
 
 def _too_large(output: str) -> bool:
@@ -77,6 +82,7 @@ class _Translator:
         self._links = links
         self._base_url = base_url
         self.losses: list[Loss] = []
+        self.refused: list[tuple[Stream, bool]] = []
 
     def response(self, actions: Iterable[Action]) -> tuple[Element, ...]:
         """The verbs, up to the first that never lets the next one run."""
@@ -143,6 +149,7 @@ class _Translator:
 
     def _stream(self, stream: Stream, *, bidirectional: bool) -> Iterator[Element]:
         if stream.refusal:
+            self.refused.append((stream, bidirectional))
             why = f"is refused ({stream.refusal}): {stream.refusal_reason}"
             self.losses.append(Loss("Stream", "", stream.line, why))
             return
@@ -173,7 +180,8 @@ class _Translator:
         nouns: list[Element] = []
         for noun in action.nouns:
             if not isinstance(noun, Stream):
-                self.losses.append(no_element(noun.name, noun.line))
+                why = "has no counterpart in cXML."
+                self.losses.append(Loss(noun.name, "", noun.line, why))
             elif not noun.name:
                 self.losses.append(Loss("Stream", "", noun.line, "has no name and stops nothing."))
             else:
