@@ -1,0 +1,232 @@
+"""SignalWire's signatures, and the tokens in our own URLs."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.security import TokenError, Tokens, verify_form
+from bridge.signature import sign
+
+# S section 2.5
+KEY = "PSK_test_key_123"
+URL = "https://example.com/cxml"
+FORM = (("To", "+15550002222"), ("From", "+15550001111"), ("CallSid", "CA123"))
+SIGNATURE = "Z/s0urcMRL6Slhmb9YnExQWac78="
+
+
+@pytest.mark.contract("S40")
+def test_signalwires_vector() -> None:
+    """The documented key, URL and form have the documented signature, in any order of fields."""
+    for form in (FORM, FORM[::-1]):
+        assert verify_form([KEY], URL, form, SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "form", "signature"),
+    [
+        ("PSK_test_key_124", URL, FORM, SIGNATURE),
+        (KEY, "https://example.com/cxml/", FORM, SIGNATURE),
+        (KEY, "https://example.com:8443/cxml", FORM, SIGNATURE),
+        (KEY, "https://example.com:80/cxml", FORM, SIGNATURE),
+        (KEY, "http://example.com/cxml", FORM, SIGNATURE),
+        (KEY, URL, FORM[:2], SIGNATURE),
+        (KEY, URL, (*FORM, ("Extra", "")), SIGNATURE),
+        (KEY, URL, (("To", "+15550002223"), *FORM[1:]), SIGNATURE),
+        (KEY, URL, FORM, ""),
+        (KEY, URL, FORM, SIGNATURE[:-1]),
+        (KEY, URL, FORM, SIGNATURE.swapcase()),
+        (KEY, URL, FORM, "é"),
+    ],
+)
+def test_anything_changed_spoils_a_signature(
+    key: str, url: str, form: tuple[tuple[str, str], ...], signature: str
+) -> None:
+    """Another key, URL, field or value has another signature."""
+    assert not verify_form([key], url, form, signature)
+
+
+def test_any_of_the_valid_keys_will_do() -> None:
+    """During a rotation either key's signature is good; without keys none is."""
+    assert verify_form(["PSK_other", KEY], URL, FORM, SIGNATURE)
+    assert not verify_form([], URL, FORM, SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("ours", "signed"),
+    [
+        ("https://h.example/x?a=1", "https://h.example:443/x?a=1"),
+        ("https://h.example:443/x", "https://h.example/x"),
+        ("http://h.example/x", "http://h.example:80/x"),
+        ("http://h.example:80/x", "http://h.example/x"),
+        ("https://[2001:db8::1]/x", "https://[2001:db8::1]:443/x"),
+        ("https://[2001:db8::1]:443/x", "https://[2001:db8::1]/x"),
+        ("https://h.example:8443/x", "https://h.example:8443/x"),
+    ],
+)
+def test_the_standard_port_may_be_signed_or_not(ours: str, signed: str) -> None:
+    """The URL is tried with and without the port that its scheme stands for."""
+    assert verify_form([KEY], ours, FORM, sign(KEY, signed, FORM))
+
+
+# Tokens
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(clock: Clock) -> Tokens[str]:
+    return Tokens(b"secret", 60, clock)
+
+
+def test_a_token_stands_for_what_it_was_issued_for(tokens: Tokens[str]) -> None:
+    """Tokens differ though all else is the same, fit into a path, and are redeemed many times."""
+    first = tokens.issue("play", "CA1", "a")
+    second = tokens.issue("play", "CA1", "b")
+    for token, payload in ((first, "a"), (second, "b"), (first, "a")):
+        assert re.fullmatch("[A-Za-z0-9_-]{43}", token)
+        assert tokens.redeem("play", token) == payload
+
+
+def test_a_token_is_for_one_purpose(tokens: Tokens[str]) -> None:
+    """A token opens nothing of another kind, and is not used up by the attempt."""
+    token = tokens.issue("media", "CA1", "a", once=True)
+    for purpose in ("document", "medi", "media ", ""):
+        with pytest.raises(TokenError, match="not ours, or not for this"):
+            tokens.redeem(purpose, token)
+    assert tokens.redeem("media", token) == "a"
+
+
+def test_a_token_issued_for_once_is_used_up(tokens: Tokens[str]) -> None:
+    """The first redeeming of such a token is the last; nothing of it is kept."""
+    token = tokens.issue("media", "CA1", "a", once=True)
+    tokens.redeem("media", token)
+    with pytest.raises(TokenError, match="used"):
+        tokens.redeem("media", token)
+    assert len(tokens) == 0
+
+
+def test_a_token_expires(tokens: Tokens[str], clock: Clock) -> None:
+    """In its last second a token is good, in the next it is not, and it is forgotten."""
+    token = tokens.issue("play", "CA1", "a")
+    clock.now += 60
+    assert tokens.redeem("play", token) == "a"
+    clock.now += 1
+    with pytest.raises(TokenError, match="expired"):
+        tokens.redeem("play", token)
+    assert len(tokens) == 0
+
+
+def test_purging_forgets_only_what_has_expired(tokens: Tokens[str], clock: Clock) -> None:
+    """What can still be redeemed survives, what cannot be is gone."""
+    tokens.issue("play", "CA1", "old")
+    clock.now += 1
+    young = tokens.issue("play", "CA1", "young")
+    clock.now += 59
+    tokens.purge()
+    assert len(tokens) == 2
+    clock.now += 1
+    tokens.purge()
+    assert len(tokens) == 1
+    assert tokens.redeem("play", young) == "young"
+
+
+def test_a_call_that_is_over_takes_its_tokens_along(tokens: Tokens[str]) -> None:
+    """All tokens of the call die at once, and those of another call live."""
+    gone = [tokens.issue(purpose, "CA1", "a") for purpose in ("media", "document")]
+    kept = tokens.issue("media", "CA2", "b")
+    tokens.retire("CA1")
+    for token, purpose in zip(gone, ("media", "document"), strict=True):
+        with pytest.raises(TokenError, match="its call is over"):
+            tokens.redeem(purpose, token)
+    assert tokens.redeem("media", kept) == "b"
+    tokens.retire("CA1")
+    tokens.retire("CA3")
+    assert len(tokens) == 1
+
+
+def test_spared_tokens_live_through_the_grace(tokens: Tokens[str], clock: Clock) -> None:
+    """After the call those of a spared purpose are good for the grace and not a second longer."""
+    late = tokens.issue("callback", "CA1", "a")
+    tokens.retire("CA1", spare=("callback",), grace=15)
+    clock.now += 15
+    assert tokens.redeem("callback", late) == "a"
+    clock.now += 1
+    with pytest.raises(TokenError, match="expired"):
+        tokens.redeem("callback", late)
+
+
+def test_the_grace_prolongs_no_life(tokens: Tokens[str], clock: Clock) -> None:
+    """A token near its end when the call ends has only what was left of it."""
+    late = tokens.issue("callback", "CA1", "a")
+    clock.now += 50
+    tokens.retire("CA1", spare=("callback",), grace=900)
+    clock.now += 11
+    with pytest.raises(TokenError, match="expired"):
+        tokens.redeem("callback", late)
+
+
+def test_a_call_may_go_on_after_its_tokens_were_used_up(tokens: Tokens[str]) -> None:
+    """Tokens that were redeemed, expired or retired leave nothing that a new one trips over."""
+    tokens.redeem("media", tokens.issue("media", "CA1", "a", once=True))
+    token = tokens.issue("media", "CA1", "b", once=True)
+    assert tokens.redeem("media", token) == "b"
+
+
+@pytest.mark.parametrize("bit", range(256))
+def test_a_forged_token(tokens: Tokens[str], bit: int) -> None:
+    """A token with any one bit changed is refused: key, expiry and code are all signed."""
+    raw = bytearray(base64.urlsafe_b64decode(tokens.issue("play", "CA1", "a") + "="))
+    raw[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(TokenError, match="not ours"):
+        tokens.redeem("play", base64.urlsafe_b64encode(raw).decode().rstrip("="))
+
+
+@given(st.text(max_size=60))
+def test_what_is_no_token(text: str) -> None:
+    """Whatever stands in a URL is refused in one way."""
+    with pytest.raises(TokenError):
+        Tokens[str](b"secret", 60).redeem("play", text)
+
+
+@pytest.mark.parametrize("text", ["", "A", "A" * 42, "A" * 43, "A" * 44, "é" * 43, "/" * 43])
+def test_what_almost_is_a_token(tokens: Tokens[str], text: str) -> None:
+    """Too short, too long, or in other letters: refused in the same way."""
+    with pytest.raises(TokenError):
+        tokens.redeem("play", text)
+
+
+def test_a_service_does_not_know_the_tokens_of_another(tokens: Tokens[str], clock: Clock) -> None:
+    """Another secret is a forgery; the same secret after a new start is a call that is over."""
+    token = tokens.issue("play", "CA1", "a")
+    with pytest.raises(TokenError, match="not ours"):
+        Tokens[str](b"other", 60, clock).redeem("play", token)
+    with pytest.raises(TokenError, match="its call is over"):
+        Tokens[str](b"secret", 60, clock).redeem("play", token)
+
+
+def test_a_bearer_belongs_to_one_token(tokens: Tokens[str]) -> None:
+    """The second secret follows from the token and our secret alone, and differs for each."""
+    token, other = tokens.issue("media", "CA1", "a"), tokens.issue("media", "CA1", "b")
+    bearer = tokens.bearer(token)
+    assert re.fullmatch("[0-9a-f]{64}", bearer)
+    assert bearer == tokens.bearer(token)
+    assert token not in bearer
+    assert len({bearer, tokens.bearer(other), Tokens[str](b"other", 60).bearer(token)}) == 3

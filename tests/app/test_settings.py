@@ -1,0 +1,152 @@
+"""Settings: where they come from, what is refused, what is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import LOCAL_AUTH_TOKEN, Settings, SettingsError, load
+from bridge.limits import StreamLimits
+
+LIVE = {"public_url": "https://bridge.example.com", "auth_token": "token"}
+
+
+def test_local_mode_needs_nothing_else() -> None:
+    """In local mode every setting has a default that works on a laptop."""
+    settings = load(local=True)
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.signing_token == LOCAL_AUTH_TOKEN
+    assert settings.signing_keys == ()
+
+
+def test_a_live_service_needs_its_address_and_a_token() -> None:
+    """Outside local mode all that is missing is named at once, with the way out."""
+    with pytest.raises(SettingsError) as caught:
+        load()
+    for word in ("TWIML_BRIDGE_PUBLIC_URL", "TWIML_BRIDGE_AUTH_TOKEN", "--local"):
+        assert word in str(caught.value)
+    assert load(**LIVE).base_url == "https://bridge.example.com"
+
+
+@pytest.mark.parametrize("url", ["http://b.example.com", "b.example.com", "https://", "https:///x"])
+def test_the_public_address_is_https_with_a_host(url: str) -> None:
+    """SignalWire reaches a live service by TLS; anything else is refused at the start."""
+    with pytest.raises(SettingsError, match="TWIML_BRIDGE_PUBLIC_URL must begin with https://"):
+        load(**{**LIVE, "public_url": url})
+
+
+def test_the_environment_wins_over_the_file_and_the_command_line_over_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of `.env`, the environment and an option, the later in this order stands."""
+    Path(".env").write_text(
+        "TWIML_BRIDGE_LOCAL=true\nTWIML_BRIDGE_PORT=1\nTWIML_BRIDGE_HOST=192.0.2.1\n"
+        "TWIML_BRIDGE_MAX_CALLS=3\nOTHER=1\n"
+    )
+    monkeypatch.setenv("TWIML_BRIDGE_PORT", "2")
+    monkeypatch.setenv("twiml_bridge_host", "192.0.2.2")
+    settings = load(host="192.0.2.3")
+    assert (settings.local, settings.max_calls) == (True, 3)
+    assert (settings.port, settings.host) == (2, "192.0.2.3")
+
+
+def test_an_option_that_is_not_given_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None on the command line leaves what the environment says."""
+    monkeypatch.setenv("TWIML_BRIDGE_PORT", "2")
+    assert load(local=True, port=None).port == 2
+
+
+def test_each_fault_has_a_line_of_its_own_and_shows_no_value() -> None:
+    """Several wrong settings are told together, by their names, without what was written."""
+    with pytest.raises(SettingsError) as caught:
+        load(local=True, port="p4ssw0rd", max_calls=0, account_sid="AC12")
+    lines = str(caught.value).splitlines()
+    names = ["TWIML_BRIDGE_PORT", "TWIML_BRIDGE_ACCOUNT_SID", "TWIML_BRIDGE_MAX_CALLS"]
+    assert [line.partition(":")[0] for line in lines] == names
+    assert "p4ssw0rd" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "within", "beyond"),
+    [
+        ("port", 0, -1),
+        ("port", 65535, 65536),
+        ("max_calls", 1, 0),
+        ("call_hours", 24, 24.001),
+        ("call_hours", 0.001, 0),
+        ("shutdown_seconds", 0.001, 0),
+        ("stream_connect_seconds", 30, 30.001),
+        ("stream_connect_seconds", 0.001, 0),
+        ("stream_close_seconds", 30, 30.001),
+        ("stream_message_bytes", 1024, 1023),
+        ("stream_unsent_bytes", 4096, 4095),
+        ("carrier_idle_seconds", 0.001, 0),
+        ("account_sid", "AC" + "0a" * 16, "AC" + "0A" * 16),
+        ("account_sid", "", "AC" + "0" * 33),
+        ("voice_method", "GET", "PUT"),
+        ("log_level", "debug", "loud"),
+    ],
+)
+def test_bounds(name: str, within: object, beyond: object) -> None:
+    """A value at its bound is taken, the next one is refused by name."""
+    assert getattr(load(**{"local": True, name: within}), name) == within
+    with pytest.raises(SettingsError, match=f"^TWIML_BRIDGE_{name.upper()}: "):
+        load(**{"local": True, name: beyond})
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({"host": "0.0.0.0", "port": 9}, "http://127.0.0.1:9"),
+        ({"host": "::", "port": 9}, "http://127.0.0.1:9"),
+        ({"host": "::1", "port": 9}, "http://[::1]:9"),
+        ({"host": "192.0.2.1", "port": 9}, "http://192.0.2.1:9"),
+        ({"public_url": "https://b.example.com/tb/"}, "https://b.example.com/tb"),
+    ],
+)
+def test_base_url(given: dict[str, object], url: str) -> None:
+    """Our own address is the public one, or else where we listen, without a slash at the end."""
+    assert load(local=True, **given).base_url == url
+
+
+def test_signing_keys() -> None:
+    """During a rotation two keys are valid, the current one first; one alone may be either."""
+    current, previous = "signalwire_signing_key", "signalwire_signing_key_previous"
+    assert load(local=True, **{current: "new", previous: "old"}).signing_keys == ("new", "old")
+    assert load(local=True, **{previous: "old"}).signing_keys == ("old",)
+
+
+def test_secrets_are_never_printed() -> None:
+    """Neither the text nor the representation of settings shows a secret."""
+    secrets = [name for name, field in Settings.model_fields.items() if "Secret" in repr(field)]
+    assert set(secrets) == {
+        "auth_token",
+        "signalwire_signing_key",
+        "signalwire_signing_key_previous",
+        "operator_token",
+    }
+    settings = load(local=True, **dict.fromkeys(secrets, "hush"))
+    for text in (repr(settings), str(settings), repr(settings.model_dump())):
+        assert "hush" not in text
+
+
+def test_limits() -> None:
+    """Streams have the settings' limits; frames wait for as long as a connect may take."""
+    assert load(local=True).limits == StreamLimits(waiting_frames=501)
+    limits = load(
+        local=True,
+        stream_connect_seconds=1,
+        stream_close_seconds=2,
+        stream_message_bytes=4096,
+        stream_unsent_bytes=5000,
+        carrier_idle_seconds=6,
+    ).limits
+    assert limits == StreamLimits(
+        connect_time=1,
+        close_time=2,
+        message_size=4096,
+        unsent_size=5000,
+        waiting_frames=101,
+        carrier_idle=6,
+    )

@@ -1,0 +1,176 @@
+"""Which requests are taken for SignalWire's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from starlette.requests import Request
+
+from app import grants
+from app.grants import UrlGrant
+from app.main import Server
+from app.webhooks.trust import MAX_FORM, is_loopback
+from bridge.signature import sign
+from tests.app.running import client_of, new_call, serving
+from tests.support.peers import response, web_app
+
+KEY = "PSK_trust"
+FORM = {"CallSid": "5f0c8d1e-0000-4000-8000-00000000abcd", "From": "+15550001111", "To": "+1"}
+
+
+def signed(url: str, form: dict[str, str] | None = None, key: str = KEY) -> dict[str, str]:
+    return {"X-SignalWire-Signature": sign(key, url, tuple((form or FORM).items()))}
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("192.0.2.1", False),
+        ("2001:db8::1", False),
+        ("testclient", False),
+        ("", False),
+    ],
+)
+def test_loopback(host: str, near: bool) -> None:
+    """Only an address of this machine's own loopback counts as near."""
+    assert is_loopback(Request({"type": "http", "client": (host, 5), "headers": []})) is near
+
+
+def test_an_unknown_peer_is_not_near() -> None:
+    """Behind a Unix socket nobody says who calls."""
+    assert not is_loopback(Request({"type": "http", "client": None, "headers": []}))
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP"])
+async def test_a_proxy_on_this_machine_is_not_this_machine(header: str) -> None:
+    """Without a key, a request that was passed on is refused whatever it was passed on for."""
+    async with serving() as server, client_of(server) as client:
+        for value in ("127.0.0.1", ""):
+            answer = await client.post("/signalwire/cxml", data=FORM, headers={header: value})
+            assert answer.status_code == 403
+        assert (await client.post("/signalwire/cxml", data=FORM)).status_code == 200
+
+
+async def test_either_name_of_the_signature_header_is_good() -> None:
+    """SignalWire's own header and Twilio's carry the same signature."""
+    async with serving(signalwire_signing_key=KEY) as server, client_of(server) as client:
+        signature = signed(f"{server.service.base_url}/signalwire/cxml")["X-SignalWire-Signature"]
+        for name in ("X-SignalWire-Signature", "X-Twilio-Signature"):
+            answer = await client.post("/signalwire/cxml", data=FORM, headers={name: signature})
+            assert answer.status_code == 200
+
+
+async def test_the_public_address_is_what_is_signed() -> None:
+    """Behind a proxy that ends TLS, the URL that SignalWire knows counts, with path and query."""
+    public = "https://bridge.example.com/tb"
+    async with (
+        serving(public_url=public, signalwire_signing_key=KEY) as server,
+        client_of(server) as client,
+    ):
+        url = "/signalwire/cxml?region=eu&x=%2B"
+        for base, status in ((public, 200), (str(client.base_url).rstrip("/"), 403)):
+            answer = await client.post(url, data=FORM, headers=signed(base + url))
+            assert answer.status_code == status
+
+
+async def test_a_missing_signature_on_a_token_passes_and_a_wrong_one_does_not() -> None:
+    """SignalWire may not sign status callbacks; their token is proof enough, a lie is not."""
+    async with (
+        web_app(response(204)) as app,
+        serving(signalwire_signing_key=KEY) as server,
+        client_of(server) as client,
+    ):
+        path = callback_path(server, app.url("/told"))
+        url = server.service.base_url + path
+        for headers, status in (
+            ({}, 204),
+            (signed(url), 204),
+            (signed(url, key="PSK_other"), 403),
+        ):
+            assert (await client.post(path, data=FORM, headers=headers)).status_code == status
+        await server.service.engine.sender.drain(10)
+        assert len(app.requests) == 2
+
+
+async def test_a_document_always_needs_a_signature() -> None:
+    """A URL that steers a call is not opened by its token alone."""
+    async with serving(signalwire_signing_key=KEY) as server, client_of(server) as client:
+        call = new_call(server.service)
+        grant = UrlGrant(server.service.calls[call.sid].context, "http://x", "POST", "Gather")
+        token = server.service.tokens.issue(grants.DOCUMENT, call.sid, grant)
+        assert (await client.post(f"/signalwire/cxml/{token}", data=FORM)).status_code == 403
+
+
+def callback_path(server: Server, url: str) -> str:
+    call = new_call(server.service)
+    grant = UrlGrant(server.service.calls[call.sid].context, url, "POST", "Dial")
+    token = server.service.tokens.issue(grants.CALLBACK, call.sid, grant)
+    return f"/signalwire/callback/{token}"
+
+
+# What is read at all
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with serving() as server, client_of(server) as client:
+        yield client
+
+
+FORM_TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("beyond", "status"), [(0, 200), (1, 413)])
+async def test_the_size_of_a_form_is_bounded(
+    client: httpx.AsyncClient, beyond: int, status: int, told: bool
+) -> None:
+    """A form of 256 kB is read, one byte more is refused, whether its length is told or not."""
+    head = b"CallSid=5f0c8d1e&Filler="
+    body = head + b"x" * (MAX_FORM + beyond - len(head))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body[:1000]
+        yield body[1000:]
+
+    content = body if told else pieces()
+    answer = await client.post("/signalwire/cxml", content=content, headers=FORM_TYPE)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/x-www-form-urlencoded", b"", 400),
+        ("application/x-www-form-urlencoded", b"callsid=5f0c8d1e", 400),
+        ("application/x-www-form-urlencoded", "CallSid=é".encode(), 400),
+        ("application/json", b'{"CallSid": "5f0c8d1e"}', 415),
+        ("multipart/form-data; boundary=x", b"--x--", 415),
+        ("", b"CallSid=5f0c8d1e", 415),
+        ("Application/X-WWW-Form-URLEncoded; charset=UTF-8", b"CallSid=5f0c8d1e", 200),
+    ],
+)
+async def test_what_is_a_form_of_a_call(
+    client: httpx.AsyncClient, content_type: str, body: bytes, status: int
+) -> None:
+    """Only a URL-encoded form is read, and it must name its call."""
+    answer = await client.post(
+        "/signalwire/cxml", content=body, headers={"Content-Type": content_type}
+    )
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("fields", "status"), [(999, 200), (1000, 400)])
+async def test_the_number_of_fields_is_bounded(
+    client: httpx.AsyncClient, fields: int, status: int
+) -> None:
+    """A form has at most 1000 fields."""
+    form = {f"F{number}": "" for number in range(fields)} | {"CallSid": "5f0c8d1e"}
+    assert (await client.post("/signalwire/cxml", data=form)).status_code == status
