@@ -236,3 +236,34 @@ async def test_callbacks_never_harm_the_call(app: Customer, carrier: Carrier) ->
     await carrier.bridge.log.wait(2, event="callback.failed", call=carrier.twilio_sid)
     record: dict[str, object] = await carrier.bridge.call_record(carrier.twilio_sid)
     assert record["status"] == "completed"
+
+
+@pytest.mark.contract("S44")
+async def test_status_reports_out_of_order(app: Customer, carrier: Carrier) -> None:
+    """Late, repeated and missing status reports change nothing but the record."""
+    path = "/ws/sink/disorder"
+    await app.put(
+        f'<Response><Connect><Stream url="{app.ws}{path}"/></Connect><Say>on</Say></Response>'
+    )
+    (element,) = streams_of(await carrier.document(), "Connect")
+    await carrier.document()  # asked again, as after a time-out: the call is the same one
+    stream = await carrier.open(element)
+    await app.wait_message(path, "start")
+    status = f"{carrier.bridge.base_url}/signalwire/status"
+    for late in ("ringing", "queued", "ringing"):
+        assert (await carrier.post(status, CallStatus=late)).status_code == 204
+    for event in ("stream-started", "stream-started", "stream-error"):
+        answer = await carrier.post(element.attrib["statusCallback"], StreamEvent=event)
+        assert answer.status_code == 204
+    await stream.speak(b"\x31" * 800)
+    await app.wait_message(path, "media", 5)
+    record = await carrier.bridge.call_record(carrier.twilio_sid)
+    assert record["status"] == "in-progress"
+    assert [one["state"] for one in record["streams"]] == ["open"]
+    await carrier.hang_up()
+    await stream.ended()
+    for _ in range(2):
+        await carrier.hang_up()
+    record = await carrier.bridge.call_record(carrier.twilio_sid)
+    assert record["status"] == "completed"
+    assert len([message for message in app.messages(path) if message["event"] == "stop"]) == 1
