@@ -359,9 +359,6 @@ def describe(code: int, detail: str = "") -> str:
 
 
 def excerpt(data: bytes, limit: int = 80) -> str:
-    """The shape of an offending message for a log: audio and names are left out, length bounded.
-
-    Only the keys up to the first payload are worth quoting, and values may be private.
-    """
+    """The beginning of an offending message for the timeline, without its audio."""
     text = data[:limit].decode("utf-8", "replace")
     return text.partition('"payload"')[0] + ("…" if len(data) > limit else "")

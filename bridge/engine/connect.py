@@ -83,34 +83,37 @@ class StreamConnector:
     async def _open(self, uri: WebSocketURI, handler: Handler) -> WebSocket:
         addresses = await self.guard.resolve(uri.host, uri.port)
         failure: OSError | None = None
+        # An address that swallows packets must leave time for the next.
+        share = self.limits.connect_time / len(addresses)
         for address in addresses:
             near = self.downgrade_loopback and ipaddress.ip_address(address).is_loopback
             try:
-                return await self._open_at(address, uri, handler, secure=uri.secure)
+                return await self._open_at(address, uri, handler, share, secure=uri.secure)
             except ssl.SSLCertVerificationError:
                 raise
             except (ssl.SSLError, ConnectionResetError):
                 if not (near and uri.secure):
                     raise
-                return await self._open_at(address, uri, handler, secure=False)
+                return await self._open_at(address, uri, handler, share, secure=False)
             except OSError as error:  # refused, or no way there: the next address may do
                 failure = error
         assert failure is not None
         raise failure
 
     async def _open_at(
-        self, address: str, uri: WebSocketURI, handler: Handler, *, secure: bool
+        self, address: str, uri: WebSocketURI, handler: Handler, share: float, *, secure: bool
     ) -> WebSocket:
         protocol = ClientProtocol(uri, max_size=self.limits.message_size)
         socket = WebSocket.client(protocol, handler, close_timeout=self.limits.close_time)
         loop = asyncio.get_running_loop()
-        await loop.create_connection(
-            lambda: socket,
-            address,
-            uri.port,
-            ssl=self.tls if secure else None,
-            server_hostname=uri.host if secure else None,
-        )
+        async with asyncio.timeout(share):
+            await loop.create_connection(
+                lambda: socket,
+                address,
+                uri.port,
+                ssl=self.tls if secure else None,
+                server_hostname=uri.host if secure else None,
+            )
         try:
             await socket.handshake(self._request(protocol, uri))
         except BaseException:

@@ -76,8 +76,7 @@ class AddressGuard:
         for address in addresses:
             if not self.allows(address):
                 raise UnreachableError(
-                    f"{host} resolves to {address}, which is not a public address;"
-                    " private ones are reached in local mode only"
+                    f"{host} has not a public address; private ones are reached in local mode only"
                 )
         return addresses
 

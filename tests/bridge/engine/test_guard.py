@@ -91,15 +91,11 @@ def test_forbidden_addresses(address: str) -> None:
     assert not AddressGuard(allow_private=True).allows(address)
 
 
-@given(st.ip_addresses())
+@given(st.ip_addresses(v=4))
 def test_an_address_is_public_in_each_of_its_forms(address: object) -> None:
     """An IPv4 address and the same mapped into IPv6 are allowed or refused alike."""
     for guard in (AddressGuard(), AddressGuard(allow_private=True)):
-        text = str(address)
-        if "." in text:
-            assert guard.allows(text) == guard.allows(f"::ffff:{text}")
-        else:
-            assert guard.allows(text) == guard.allows(text.upper())
+        assert guard.allows(str(address)) == guard.allows(f"::ffff:{address}")
 
 
 @given(st.ip_addresses(v=6, network="64:ff9b::/96") | st.ip_addresses(v=6, network="2002::/16"))
