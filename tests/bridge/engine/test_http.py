@@ -139,4 +139,4 @@ async def test_time_limits() -> None:
 
     async with tcp_server(silent) as port, client() as http:
         with pytest.raises(httpx.ReadTimeout):
-            await http.get(f"http://{HOST}:{port}/", timeout=0.05)
+            await http.get(f"http://{HOST}:{port}/", timeout=httpx.Timeout(20, read=0.05))
