@@ -80,7 +80,10 @@ def demo(
 @cli.command()
 def call(
     target: Annotated[str, typer.Argument(help="A TwiML file, or your app's voice URL.")],
-    audio: Annotated[Path, typer.Option(help="WAV the caller says.", dir_okay=False)],
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="WAV the caller says; by default two sentences.", dir_okay=False),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option(help="WAV for what the caller hears.", dir_okay=False)
     ] = None,
@@ -98,6 +101,7 @@ def call(
     ] = None,
 ) -> None:
     """Call an app from this machine, with no account: a phone made of two WAV files."""
+    from app.agent import CALLER_WAV  # noqa: PLC0415
     from app.cli.call import CallRequest, place_call  # noqa: PLC0415
 
     if method.upper() not in get_args(Method):
@@ -110,7 +114,7 @@ def call(
     chosen = _settings(local=True, log_format="console", log_level="critical")
     request = CallRequest(
         target,
-        audio,
+        audio or CALLER_WAV,
         save,
         pcm,
         as_json,

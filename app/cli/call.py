@@ -134,7 +134,8 @@ def faults_of(call: Call, outcome: Outcome, sender: CallbackSender) -> list[str]
         if entry.kind != "twiml.diagnostic" or code not in spoilt:  # a stream says the same
             faults.append(f"{entry.kind}: {code or ''} {message}".rstrip())
     for media in call.streams:
-        if media.counters.frames_dropped:
+        # A stream that never opened has its own fault; what waited for it says nothing more.
+        if media.counters.frames_dropped and media.counters.frames_sent:
             faults.append(f"{media.counters.frames_dropped} frames lost")
         if media.counters.discarded_bytes:
             faults.append(f"{media.counters.discarded_bytes} bytes of the app's audio discarded")

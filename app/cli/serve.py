@@ -33,7 +33,7 @@ async def serve_until_stopped(settings: Settings, *, demo: bool) -> int:
             typer.echo(
                 f"\nThe service stays up at {_address(server)} (stop it with Ctrl-C)."
                 "\nCall your own app:"
-                " twiml-bridge call http://127.0.0.1:5000/voice --audio hello.wav"
+                " twiml-bridge call http://127.0.0.1:5000/voice"
                 if whole
                 else "\nThe demonstration call failed; the service stays up."
             )

@@ -11,6 +11,7 @@ from bridge.engine.session import StreamSession
 from bridge.playout import FRAME_BYTES, SILENCE, Playout
 from twiml.actions import Stream
 
+_QUIET = b"\xff\x7f\xfe\x7e"  # mu-law's zeros and the steps beside them
 _SILENT_PAYLOAD = base64.b64encode(SILENCE)
 
 
@@ -18,7 +19,8 @@ class LocalLeg:
     """Speaks `audio` (mu-law) as the caller, hears what the call plays, and hangs up.
 
     `heard` grows by one frame each 20 ms: what is played, silence where nothing is. `finished` is
-    called once, when the audio has been spoken and nothing has been played for `patience_ms`.
+    called once, when the audio has been spoken and nothing but silence has been played for
+    `patience_ms`.
     """
 
     def __init__(
@@ -146,7 +148,8 @@ class LocalLeg:
             session.audio("inbound", inbound_payload, timestamp)
             session.audio("outbound", outbound_payload, timestamp)
         self._now_ms += 20
-        self._quiet_ms = 0 if self._speaking or self._playing else self._quiet_ms + 20
+        loud = self._speaking or (frame is not None and frame.strip(_QUIET))
+        self._quiet_ms = 0 if loud else self._quiet_ms + 20
         if self._quiet_ms == self._patience_ms:
             self._finished()
 

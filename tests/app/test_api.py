@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
+from app.main import Server
 from bridge.call import CallStatus
 from tests.app.running import CALLED, CALLER, client_of, new_call, serving
 from twiml.actions import Stream, Track
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIVE = {"local": False, "public_url": "https://bridge.example.com", "auth_token": "token"}
 
@@ -71,6 +76,12 @@ async def test_the_last_calls_are_kept() -> None:
         assert shown == [f"CA{number:032x}" for number in range(1, 201)]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def guarded() -> AsyncIterator[Server]:
+    async with serving(operator_token="op-secret") as running:
+        yield running
+
+
 @pytest.mark.parametrize(
     ("authorization", "status"),
     [
@@ -86,9 +97,9 @@ async def test_the_last_calls_are_kept() -> None:
         ("Bearer é", 401),
     ],
 )
-async def test_the_operators_token(authorization: str | None, status: int) -> None:
+async def test_the_operators_token(guarded: Server, authorization: str | None, status: int) -> None:
     """With a token set, it and nothing else opens calls, to this machine too."""
-    async with serving(operator_token="op-secret") as server, client_of(server) as client:
+    async with client_of(guarded) as client:
         headers = [] if authorization is None else [(b"Authorization", authorization.encode())]
         for path, found in (("/calls", 200), ("/calls/CA0", 404)):
             answer = await client.get(path, headers=headers)

@@ -15,6 +15,8 @@ from app.main import Server
 from tests.app.running import client_of, new_call, serving
 from twiml.actions import Stream
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
@@ -80,37 +82,33 @@ async def test_a_large_message_to_another_socket() -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/media", "/nothing", "/signalwire/cxml", "/Media/x", "/agent/voice", "//media/x"]
 )
-async def test_sockets_nobody_serves(path: str) -> None:
+async def test_sockets_nobody_serves(server: Server, path: str) -> None:
     """A WebSocket to a path that has none is refused, as HTTP refuses it."""
-    async with serving() as server:
-        assert await status_of(server, path) == 403
+    assert await status_of(server, path) == 403
 
 
 @pytest.mark.parametrize("path", ["/media/", "/media/x", "/media/x/y", "/media/%00", "/media/?a"])
-async def test_media_paths_without_a_token(path: str) -> None:
+async def test_media_paths_without_a_token(server: Server, path: str) -> None:
     """A media path that we did not make needs a bearer token first, and has none that is good."""
-    async with serving() as server:
-        for authorization in (None, "", "Bearer", "Bearer x", "Basic eDp4"):
-            assert await status_of(server, path, authorization) == 401
+    for authorization in (None, "", "Bearer", "Bearer x", "Basic eDp4"):
+        assert await status_of(server, path, authorization) == 401
 
 
-async def test_a_forged_path_with_its_own_bearer() -> None:
+async def test_a_forged_path_with_its_own_bearer(server: Server) -> None:
     """Even a bearer that fits its path opens no path that we did not make."""
-    async with serving() as server:
-        for token in ("", "x", "A" * 43):
-            bearer = server.service.tokens.bearer(token)
-            assert await status_of(server, f"/media/{token}", f"Bearer {bearer}") == 404
-
-
-async def test_a_token_of_another_purpose() -> None:
-    """What opens a stream's status callback opens no media socket."""
-    async with serving() as server:
-        service = server.service
-        call = new_call(service)
-        grant = StreamGrant(service.calls[call.sid].context, "MZ1", Stream(url="wss://x"), True)
-        token = service.tokens.issue(grants.STREAM_STATUS, call.sid, grant)
-        bearer = service.tokens.bearer(token)
+    for token in ("", "x", "A" * 43):
+        bearer = server.service.tokens.bearer(token)
         assert await status_of(server, f"/media/{token}", f"Bearer {bearer}") == 404
+
+
+async def test_a_token_of_another_purpose(server: Server) -> None:
+    """What opens a stream's status callback opens no media socket."""
+    service = server.service
+    call = new_call(service)
+    grant = StreamGrant(service.calls[call.sid].context, "MZ1", Stream(url="wss://x"), True)
+    token = service.tokens.issue(grants.STREAM_STATUS, call.sid, grant)
+    bearer = service.tokens.bearer(token)
+    assert await status_of(server, f"/media/{token}", f"Bearer {bearer}") == 404
 
 
 async def test_a_media_socket_of_a_call_that_is_over() -> None:
@@ -124,21 +122,20 @@ async def test_a_media_socket_of_a_call_that_is_over() -> None:
 
 @pytest.mark.contract("S46")
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
-async def test_the_bearer_opens_its_path_once(scheme: str) -> None:
+async def test_the_bearer_opens_its_path_once(server: Server, scheme: str) -> None:
     """A wrong bearer uses nothing up; the right one opens the socket, and then no second one."""
-    async with serving() as server:
-        path, bearer = media_path(server)
-        assert await status_of(server, path) == 401
-        assert await status_of(server, path, f"Bearer {bearer[:-1]}") == 401
-        assert await status_of(server, path, f"Basic {bearer}") == 401
-        assert await status_of(server, f"{path}?extra=1", f"{scheme}  {bearer}") == 101
-        assert await status_of(server, path, f"{scheme} {bearer}") == 404
+    path, bearer = media_path(server)
+    assert await status_of(server, path) == 401
+    assert await status_of(server, path, f"Bearer {bearer[:-1]}") == 401
+    assert await status_of(server, path, f"Basic {bearer}") == 401
+    assert await status_of(server, f"{path}?extra=1", f"{scheme}  {bearer}") == 101
+    assert await status_of(server, path, f"{scheme} {bearer}") == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-async def test_a_media_path_is_no_page(method: str) -> None:
+async def test_a_media_path_is_no_page(server: Server, method: str) -> None:
     """Asked as a page a media path is not found, and its token is not used up."""
-    async with serving() as server, client_of(server) as client:
+    async with client_of(server) as client:
         path, bearer = media_path(server)
         authorization = {"Authorization": f"Bearer {bearer}"}
         assert (await client.request(method, path, headers=authorization)).status_code == 404
@@ -146,9 +143,9 @@ async def test_a_media_path_is_no_page(method: str) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 20, -2])
-async def test_a_handshake_in_pieces(cut: int) -> None:
+async def test_a_handshake_in_pieces(server: Server, cut: int) -> None:
     """A request that comes in two packets is one request, for our sockets and for others."""
-    async with serving() as server, client_of(server) as client:
+    async with client_of(server) as client:
         path, bearer = media_path(server)
         for target, more, status in (
             (path, f"Authorization: Bearer {bearer}\r\n", b"101"),
@@ -169,12 +166,12 @@ async def test_a_handshake_in_pieces(cut: int) -> None:
     ("more", "path"),
     [("Sec-WebSocket-Version: 99", "/media/x"), ("Sec-WebSocket-Key: short", "/media/x")],
 )
-async def test_a_broken_handshake(more: str, path: str) -> None:
+async def test_a_broken_handshake(server: Server, more: str, path: str) -> None:
     """A handshake that breaks the protocol is the client's fault, and the service lives on."""
     request = UPGRADE.format(path=path, more="")
     name = more.partition(":")[0]
     lines = [more if line.startswith(name) else line for line in request.split("\r\n")]
-    async with serving() as server, client_of(server) as client:
+    async with client_of(server) as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write("\r\n".join(lines).encode())
         assert (await reader.readline()).split(b" ")[1][:1] == b"4"

@@ -17,6 +17,8 @@ from bridge.signature import sign
 from tests.app.running import client_of, new_call, serving
 from tests.support.peers import response, web_app
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 KEY = "PSK_trust"
 FORM = {"CallSid": "5f0c8d1e-0000-4000-8000-00000000abcd", "From": "+15550001111", "To": "+1"}
 
@@ -38,12 +40,12 @@ def signed(url: str, form: dict[str, str] | None = None, key: str = KEY) -> dict
         ("", False),
     ],
 )
-def test_loopback(host: str, near: bool) -> None:
+async def test_loopback(host: str, near: bool) -> None:
     """Only an address of this machine's own loopback counts as near."""
     assert is_loopback(Request({"type": "http", "client": (host, 5), "headers": []})) is near
 
 
-def test_an_unknown_peer_is_not_near() -> None:
+async def test_an_unknown_peer_is_not_near() -> None:
     """Behind a Unix socket nobody says who calls."""
     assert not is_loopback(Request({"type": "http", "client": None, "headers": []}))
 
@@ -118,9 +120,9 @@ def callback_path(server: Server, url: str) -> str:
 # What is read at all
 
 
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with serving() as server, client_of(server) as client:
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(server) as client:
         yield client
 
 

@@ -257,6 +257,24 @@ def test_playing_keeps_the_call_up() -> None:
     call(main, patience_ms=100)
 
 
+def test_silence_that_is_played_does_not_keep_the_call_up() -> None:
+    """An app that sends silence without end, as a plain echo does, is hung up on."""
+
+    async def main(running: Phone, app: Consumer) -> None:
+        session = running.stream(app.url, two_way=True)
+        customer = await app.accept()
+        await running.story.until("stream.started")
+        await customer.send(audio_message(session, SECOND + SILENCE * 500))
+        await customer.send(says(session, "mark", mark={"name": "sent"}))
+        await running.story.until("mark.received")
+        running.leg.pick_up()
+        await running.hung_up.wait()
+        assert len(running.leg.heard) == (50 + 5) * 160
+        assert running.leg.played_frames == 55
+
+    call(main, patience_ms=100)
+
+
 def test_a_stream_that_begins_later() -> None:
     """A stream's timestamps begin at 0 when the stream does, not the call."""
 
