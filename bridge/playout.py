@@ -35,6 +35,11 @@ class Playout:
         """Whether nothing is waiting to be played."""
         return self.buffered == 0
 
+    @property
+    def marked(self) -> bool:
+        """Whether a mark waits for the audio before it."""
+        return bool(self._marks)
+
     def play(self, audio: bytes) -> int:
         """Append audio; returns how many bytes did not fit and were discarded."""
         room = self._limit - self.buffered

@@ -19,8 +19,8 @@ class LocalLeg:
     """Speaks `audio` (mu-law) as the caller, hears what the call plays, and hangs up.
 
     `heard` grows by one frame each 20 ms: what is played, silence where nothing is. `finished` is
-    called once, when the audio has been spoken and nothing but silence has been played for
-    `patience_ms`.
+    called once, when the audio has been spoken, no mark waits to be played, and nothing but silence
+    has been played for `patience_ms`.
     """
 
     def __init__(
@@ -148,8 +148,8 @@ class LocalLeg:
             session.audio("inbound", inbound_payload, timestamp)
             session.audio("outbound", outbound_payload, timestamp)
         self._now_ms += 20
-        loud = self._speaking or (frame is not None and frame.strip(_QUIET))
-        self._quiet_ms = 0 if loud else self._quiet_ms + 20
+        heard = frame is not None and (self._playout.marked or frame.strip(_QUIET))
+        self._quiet_ms = 0 if self._speaking or heard else self._quiet_ms + 20
         if self._quiet_ms == self._patience_ms:
             self._finished()
 

@@ -258,19 +258,22 @@ def test_playing_keeps_the_call_up() -> None:
 
 
 def test_silence_that_is_played_does_not_keep_the_call_up() -> None:
-    """An app that sends silence without end, as a plain echo does, is hung up on."""
+    """Silence without end, as a plain echo sends it, is hung up on; a mark in it is waited for."""
 
     async def main(running: Phone, app: Consumer) -> None:
         session = running.stream(app.url, two_way=True)
         customer = await app.accept()
         await running.story.until("stream.started")
-        await customer.send(audio_message(session, SECOND + SILENCE * 500))
-        await customer.send(says(session, "mark", mark={"name": "sent"}))
-        await running.story.until("mark.received")
+        await customer.send(audio_message(session, SECOND + SILENCE * 10))
+        await customer.send(says(session, "mark", mark={"name": "a pause"}))
+        await customer.send(audio_message(session, SILENCE * 500))
+        await customer.send(says(session, "what follows the audio"))
+        await running.story.until("stream.warning")
         running.leg.pick_up()
         await running.hung_up.wait()
-        assert len(running.leg.heard) == (50 + 5) * 160
-        assert running.leg.played_frames == 55
+        assert len(running.leg.heard) == (50 + 10 + 5) * 160
+        assert running.leg.played_frames == 50 + 10 + 5
+        assert (await next_event(customer, "mark"))["mark"] == {"name": "a pause"}
 
     call(main, patience_ms=100)
 
