@@ -26,12 +26,16 @@ class StreamGrant:
 
 @dataclass(frozen=True, slots=True)
 class UrlGrant:
-    """A URL of the customer's that the carrier may have asked, told or played through us."""
+    """A URL of the customer's that the carrier may have asked, told or played through us.
+
+    It stood in `attribute` of `verb`, or in its text if `attribute` is empty.
+    """
 
     context: CallContext
     url: str
     method: str
     verb: str
+    attribute: str = ""
 
 
 Grant = StreamGrant | UrlGrant

@@ -14,7 +14,6 @@ from bridge.call import CallStatus
 from bridge.engine.local import LocalLeg
 from bridge.engine.session import StreamSession
 from bridge.errors import CustomerError
-from twiml.actions import verb_name
 from twiml.script import (
     CallEnded,
     CloseStream,
@@ -158,7 +157,7 @@ class LocalCall:
                     timeline.add(
                         "verb.skipped",
                         "warning",
-                        verb=verb_name(action),
+                        verb=action.tag,
                         line=action.line,
                         message=reason,
                     )

@@ -49,11 +49,13 @@ class Document:
     """A document's verbs in order, and everything found wrong with it.
 
     An unusable document has no actions. Errors that spoil one stream only (31922, 31941, …) leave
-    the rest usable; that stream carries its `refusal`.
+    the rest usable; that stream carries its `refusal`. `verbs` are the names of all that stands
+    where verbs do, as written, unknown ones and those of an unusable document too.
     """
 
     actions: tuple[Action, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    verbs: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -35,7 +35,7 @@ def _lines(element: Element, indent: str) -> Iterator[str]:
     yield f"{indent}<{_tag(element)}>\n"
     for child in element.children:
         yield from _lines(child, indent + "  ")
-    yield f"{indent}</{element.name}>\n"
+    yield f"{indent}</{element.tag}>\n"
 
 
 def _inline(element: Element) -> str:
@@ -45,9 +45,9 @@ def _inline(element: Element) -> str:
         legal(part).translate(_TEXT) if isinstance(part, str) else _inline(part)
         for part in element.content
     )
-    return f"<{_tag(element)}>{inner}</{element.name}>"
+    return f"<{_tag(element)}>{inner}</{element.tag}>"
 
 
 def _tag(element: Element) -> str:
     written = (f'{name}="{legal(value).translate(_VALUE)}"' for name, value in element.attributes)
-    return " ".join((element.name, *written))
+    return " ".join((element.tag, *written))

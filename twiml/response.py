@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from twiml.actions import Hangup, Verb
+from twiml.actions import Hangup, Play, Say
 from twiml.diagnostics import Code, Diagnostic, Severity
 from twiml.document import FETCHED, Document, Limits
 from twiml.hints import quoted
@@ -53,7 +53,7 @@ def read_response(
     """The document that an answer from `url` amounts to; nothing is raised."""
     match kind_of(content_type):
         case Kind.AUDIO:
-            return Document((Verb("Play", content=(url,)), Hangup()))
+            return Document((Play(content=(url,)), Hangup()))
         case Kind.TWIML:
             return parse(body, limits, base_url=url, allow_plain_ws=allow_plain_ws)
         case Kind.TEXT:
@@ -77,7 +77,7 @@ def _spoken(document: Document, content_type: str, body: bytes) -> Document:
         f"The text/plain answer is not TwiML and is read aloud: {fatal.message}",
         "Send TwiML with Content-Type text/xml.",
     )
-    return Document((Verb("Say", content=(text,)), Hangup()), (notice,))
+    return Document((Say(content=(text,)), Hangup()), (notice,))
 
 
 def _text(content_type: str, body: bytes) -> str:

@@ -28,14 +28,14 @@ from enum import StrEnum
 from twiml.actions import (
     Action,
     Connect,
+    Element,
     Hangup,
-    Noun,
     Pause,
     Redirect,
+    Reject,
     Start,
     Stop,
     Stream,
-    Verb,
 )
 from twiml.document import Document
 
@@ -232,41 +232,41 @@ class Script:
 
     def _step(self, action: Action) -> list[Command]:
         match action:
-            case Pause(length):
-                wait = Wait(length)
+            case Pause():
+                wait = Wait(action.length)
                 self._block(State.PAUSING, wait)
                 return [wait]
-            case Redirect(url, method):
-                return [self._fetch(Fetch(url, method, (), "Redirect"))]
+            case Redirect():
+                return [self._fetch(Fetch(action.url, action.method, (), "Redirect"))]
             case Hangup():
                 return [self._hang_up(HangUpReason.HANGUP)]
-            case Verb("Reject"):
+            case Reject():
                 return [self._reject(action)]
             case Start():
                 self._answered = True
                 return [
                     OpenStream(noun, bidirectional=False)
                     if isinstance(noun, Stream)
-                    else _cannot(action, noun.name)
-                    for noun in action.nouns
+                    else _cannot(action, noun.tag)
+                    for noun in action.children
                 ]
             case Connect():
                 self._answered = True
                 return self._connected(action)
             case Stop():
                 self._answered = True
-                return [_stop(action, noun) for noun in action.nouns]
-            case Verb(name):
+                return [_stop(action, noun) for noun in action.children]
+            case _:
                 self._answered = True
-                return [_cannot(action, name)]
+                return [_cannot(action, action.tag)]
 
     def _connected(self, action: Connect) -> list[Command]:
         """Open the stream and block. A `<Connect>` without one is skipped, its action too."""
         commands: list[Command] = [
             OpenStream(noun, bidirectional=True)
             if isinstance(noun, Stream)
-            else _cannot(action, noun.name)
-            for noun in action.nouns
+            else _cannot(action, noun.tag)
+            for noun in action.children
         ]
         if action.streams:
             self._connect = action
@@ -280,11 +280,11 @@ class Script:
             return self._run()
         return [self._fetch(Fetch(connect.action, connect.method, (), "Connect"))]
 
-    def _reject(self, verb: Verb) -> HangUp:
+    def _reject(self, verb: Reject) -> HangUp:
         """As the first verb it turns the call away unanswered; later it can only hang up."""
         if self._answered:
             return self._hang_up(HangUpReason.HANGUP)
-        busy = verb.get("reason") == "busy"
+        busy = verb.reason == "busy"
         return self._hang_up(HangUpReason.BUSY if busy else HangUpReason.REJECTED)
 
     def _fetch(self, fetch: Fetch) -> Fetch:
@@ -302,9 +302,9 @@ class Script:
         return HangUp(reason)
 
 
-def _stop(action: Stop, noun: Noun) -> Command:
+def _stop(action: Stop, noun: Element) -> Command:
     if not isinstance(noun, Stream):
-        return _cannot(action, noun.name)
+        return _cannot(action, noun.tag)
     if not noun.name:
         return Skip(action, "A <Stream> in <Stop> has no name; it stops nothing.")
     return StopStream(noun.name)

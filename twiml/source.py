@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import re
-from dataclasses import dataclass
+from typing import cast
 
 from lxml import etree
 
@@ -37,35 +37,66 @@ _BYTE_ORDER_MARKS = (
 _XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """An element as written. `index` is its number in document order, the root's being 0.
+_TAG_OVER_LINES = re.compile(
+    r"""<[^!?/](?:[^"'>\n]++|"[^"\n]*+"|'[^'\n]*+')*+(?:\n|"[^"]*\n|'[^']*\n)"""
+)
+_INDEX = etree.XPath("count(preceding::*) + count(ancestor::*)")
 
-    Names are qualified as written (`x:Say`, `xml:lang`); a default namespace does not show.
-    `content` holds text and elements in order; comments and processing instructions are gone.
+Node = etree._Element
+"""An element of the tree. It has neither comments nor processing instructions in it."""
+
+
+class Source:
+    """A document that has been read: its tree, and where things stand in it.
+
+    Lines and columns count from 1, 0 when unknown.
     """
 
-    name: str
-    attributes: Attributes
-    content: tuple[str | Node, ...]
-    index: int
+    def __init__(self, text: str, root: Node) -> None:
+        self.root = root
+        self._text = text
+        # libxml2's line of an element is that of its tag's end.
+        self._tags_on_one_line = _TAG_OVER_LINES.search(text) is None
+        self._places: Places | None = None
 
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return tuple(part for part in self.content if isinstance(part, Node))
+    def line(self, node: Node) -> int:
+        """The line of an element's start tag."""
+        if self._tags_on_one_line:
+            return cast(int, node.sourceline)
+        return self.place(node)[0]
 
-    @property
-    def text(self) -> str:
-        return "".join(part for part in self.content if isinstance(part, str))
+    def place(self, node: Node, attribute: str | None = None) -> tuple[int, int]:
+        """The line and column of a start tag, or of an attribute in it."""
+        if self._places is None:
+            self._places = Places(self._text)
+        index = int(cast(float, _INDEX(node)))
+        if attribute is None:
+            return self._places.element(index)
+        return self._places.attribute(index, attribute)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A document read: its tree, where things stand, and which element first had a namespace."""
+def tag_of(node: Node) -> str:
+    """An element's name in lxml's spelling: a namespace stands before it in braces."""
+    return str(node.tag)
 
-    root: Node
-    places: Places
-    namespaced: Node | None
+
+def attributes_of(node: Node) -> Attributes:
+    """The attributes in document order, their names in lxml's spelling."""
+    return tuple(cast("list[tuple[str, str]]", node.items()))
+
+
+def qualified(name: str, node: Node) -> str:
+    """A name as written: `Say`, `x:Say`, `xml:lang`; a default namespace does not show."""
+    if not name.startswith("{"):
+        return name
+    if name.startswith(_XML_NAMESPACE):
+        return f"xml:{name.removeprefix(_XML_NAMESPACE)}"
+    uri, _, local = name[1:].partition("}")
+    if name == node.tag:
+        prefix = node.prefix
+    else:
+        prefix = next(prefix for prefix, bound in node.nsmap.items() if prefix and bound == uri)
+    return f"{prefix}:{local}" if prefix else local
 
 
 class SourceError(Exception):
@@ -194,51 +225,7 @@ def _tree(text: str) -> Source:
         raise _unparsable(*words, line, column)
     if root is None:
         raise _unparsable(*explain("", "", text, 0, 0), 0, 0)
-    builder = _Builder()
-    return Source(builder.node(root), Places(text), builder.namespaced)
-
-
-class _Builder:
-    """Copies libxml2's tree; its depth is bounded there (256), so recursion is safe."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self.namespaced: Node | None = None
-
-    def node(self, element: etree._Element) -> Node:
-        index = self._count
-        self._count += 1
-        name = etree.QName(element)
-        prefix: str | None = element.prefix
-        content: list[str | Node] = [element.text] if element.text else []
-        for child in element:
-            content.append(self.node(child))
-            if child.tail:
-                content.append(child.tail)
-        node = Node(
-            name=f"{prefix}:{name.localname}" if prefix else name.localname,
-            attributes=tuple(
-                (_attribute_name(str(key), element), str(value))
-                for key, value in element.attrib.items()
-            ),
-            content=tuple(content),
-            index=index,
-        )
-        if name.namespace and prefix is None:
-            # Children are built before their parent, which yet stands first.
-            earlier = self.namespaced
-            self.namespaced = earlier if earlier and earlier.index < index else node
-        return node
-
-
-def _attribute_name(name: str, element: etree._Element) -> str:
-    if not name.startswith("{"):
-        return name
-    if name.startswith(_XML_NAMESPACE):
-        return f"xml:{name.removeprefix(_XML_NAMESPACE)}"
-    uri, _, local = name[1:].partition("}")
-    prefix = next(prefix for prefix, bound in element.nsmap.items() if prefix and bound == uri)
-    return f"{prefix}:{local}"
+    return Source(text, root)
 
 
 def _end_of(before: str) -> tuple[int, int]:

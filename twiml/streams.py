@@ -1,4 +1,4 @@
-"""`<Start>`, `<Connect>`, `<Stop>` and the streams in them.
+"""Reading the streams in `<Start>`, `<Connect>` and `<Stop>`.
 
 A stream that Twilio would refuse stays in the document with its `refusal`, so that whoever runs
 it can report stream-error; the verbs around it run as if it had failed to connect.
@@ -7,22 +7,13 @@ it can report stream-error; the verbs around it run as if it had failed to conne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from twiml.actions import (
-    Connect,
-    Element,
-    Noun,
-    Parameter,
-    Start,
-    Stop,
-    Stream,
-    Track,
-    lookup,
-)
+from twiml.actions import Parameter, Stream, Track
 from twiml.diagnostics import Code
-from twiml.elements import Reading, carry, check, method, unknown_child
+from twiml.elements import Parts, Reading
 from twiml.hints import listed, nearest, quoted
-from twiml.schema import RULES, Rule, rule_for
+from twiml.schema import Rule
 from twiml.source import Node
 from twiml.urls import UrlError, absolute_http, stream_url
 
@@ -48,117 +39,40 @@ class _Refusal:
             self.code, self.reason = int(code), message
 
 
-def start(node: Node, reading: Reading) -> Start:
-    return Start(
-        nouns=_nouns(node, reading),
-        action=lookup(node.attributes, "action"),
-        method=method(node, "method", reading),
-        attributes=node.attributes,
-        line=reading.line(node),
-    )
-
-
-def connect(node: Node, reading: Reading) -> Connect:
-    return Connect(
-        nouns=_nouns(node, reading),
-        action=lookup(node.attributes, "action"),
-        method=method(node, "method", reading),
-        attributes=node.attributes,
-        line=reading.line(node),
-    )
-
-
-def stop(node: Node, reading: Reading) -> Stop:
-    return Stop(_nouns(node, reading), node.attributes, reading.line(node))
-
-
-def parameters(node: Node, reading: Reading) -> tuple[Parameter, ...]:
-    """The `<Parameter>`s of an element: nameless ones dropped, of a repeated name the last."""
-    rule = RULES[node.name]
-    kept: dict[str, Parameter] = {}
-    for child in node.children:
-        if child.name != "Parameter":
-            reading.warn(child, *unknown_child(child, rule, reading))
-            continue
-        carry(Element, child, RULES["Parameter"], reading)
-        name = lookup(child.attributes, "name")
-        if not name:
-            reading.warn(child, "A <Parameter> has no name; it is dropped.", 'Write name="…".')
-            continue
-        if name in kept:
-            reading.warn(
-                child,
-                f"The parameter {quoted(name)} is given twice; the last value stands.",
-                "Use each name once: customParameters is an object and can hold one.",
-                "name",
-            )
-        value = lookup(child.attributes, "value") or ""
-        kept[name] = Parameter(name, value, reading.line(child))
-    return tuple(kept.values())
-
-
-def _nouns(node: Node, reading: Reading) -> tuple[Noun, ...]:
-    rule = RULES[node.name]
-    check(node, rule, reading)
-    nouns: list[Noun] = []
-    for child in node.children:
-        below = rule_for(child.name, node.name)
-        if below is None:
-            _unknown_noun(child, rule, reading)
-        elif child.name != "Stream":
-            nouns.append(carry(Element, child, below, reading))
-        elif node.name == "Stop":
-            nouns.append(_stopped(child, below, reading))
-        else:
-            second = node.name == "Connect" and any(isinstance(noun, Stream) for noun in nouns)
-            nouns.append(_started(child, below, reading, owner=node.name, second=second))
-    if not node.children:
-        reading.warn(
-            node,
-            f"<{node.name}> is empty and does nothing.",
-            "Put a <Stream> into it.",
-        )
-    return tuple(nouns)
-
-
-def _unknown_noun(node: Node, parent: Rule, reading: Reading) -> None:
-    """14300 is documented for Start and Stop only; under Connect it is a schema warning."""
-    message, advice = unknown_child(node, parent, reading)
-    if parent.name == "Connect":
-        reading.warn(node, message, advice)
+def stream(reading: Reading, node: Node, rule: Rule, owner: str, second: bool) -> Stream:
+    """A stream in `<Start>`, `<Connect>` or `<Stop>`; `second` if one stands there already."""
+    parts = reading.parts(node, rule)
+    values = parts.values
+    if owner == "Stop":
+        _check_stopped(node, values, reading)
+        values = {"url": values.get("url"), "name": values.get("name")}
     else:
-        reading.error(Code.UNKNOWN_NOUN, node, message, advice)
+        values |= _started(node, parts, reading, owner=owner, second=second)
+    return Stream(rule.name, parts.attributes, parts.content, reading.source.line(node), **values)
 
 
-def _stopped(node: Node, rule: Rule, reading: Reading) -> Stream:
-    check(node, rule, reading)
-    name = lookup(node.attributes, "name")
-    if not name:
+def _check_stopped(node: Node, values: dict[str, Any], reading: Reading) -> None:
+    if not values.get("name"):
         reading.warn(
             node,
             "A <Stream> in <Stop> has no name; it stops nothing.",
             "Name the stream in <Start> and in <Stop> alike.",
         )
-    return Stream(
-        url=lookup(node.attributes, "url"),
-        name=name,
-        parameters=parameters(node, reading),
-        attributes=node.attributes,
-        line=reading.line(node),
-    )
 
 
-def _started(node: Node, rule: Rule, reading: Reading, *, owner: str, second: bool) -> Stream:
-    check(node, rule, reading)
+def _started(
+    node: Node, parts: Parts, reading: Reading, *, owner: str, second: bool
+) -> dict[str, Any]:
+    """What has a meaning beyond its attribute: where to connect, or why not to."""
     refusal = _Refusal(node, reading)
-    get = dict(node.attributes).get
-    if second:
+    get = parts.values.get
+    if second and owner == "Connect":
         refusal.note(
             Code.STREAM_FAILED,
             "A second <Stream> in one <Connect> is refused.",
             "A call has one bidirectional stream at a time: put listeners into <Start>.",
         )
-    connector = get("connectorName")
+    connector = get("connector_name")
     if connector is not None:
         refusal.note(
             Code.STREAM_CONNECTOR,
@@ -166,39 +80,27 @@ def _started(node: Node, rule: Rule, reading: Reading, *, owner: str, second: bo
             "Connectors live in a Twilio account; give the consumer's url instead.",
             "connectorName",
         )
-    connect_url = None if connector is not None and not get("url") else _connect_url(refusal)
+    url = get("url") or ""
+    connect_url = None if connector is not None and not url else _connect_url(url, refusal)
     track = _track(get("track"), refusal, owner)
-    _check_format(node, reading)
-    callback = _status_callback(node, reading)
-    callback_method = method(node, "statusCallbackMethod", reading)
-    named = parameters(node, reading)
-    _check_lengths(node, refusal)
-    return Stream(
-        url=get("url"),
-        connect_url=connect_url,
-        name=get("name"),
-        track=track,
-        status_callback=callback,
-        status_callback_method=callback_method,
-        connector_name=connector,
-        audio_format=get("audioFormat"),
-        sample_rate=get("sampleRate"),
-        parameters=named,
-        attributes=node.attributes,
-        refusal=refusal.code,
-        refusal_reason=refusal.reason,
-        line=reading.line(node),
-    )
+    if "audio_format" in parts.values or "sample_rate" in parts.values:
+        _check_format(node, reading)
+    callback = get("status_callback")
+    callback = _status_callback(node, callback, reading) if callback else None
+    _check_lengths(parts, refusal)
+    return {
+        "connect_url": connect_url,
+        "track": track,
+        "status_callback": callback,
+        "refusal": refusal.code,
+        "refusal_reason": refusal.reason,
+    }
 
 
-def _connect_url(refusal: _Refusal) -> str | None:
+def _connect_url(url: str, refusal: _Refusal) -> str | None:
     reading, node = refusal.reading, refusal.node
     try:
-        target = stream_url(
-            lookup(node.attributes, "url") or "",
-            reading.base_url,
-            allow_plain_ws=reading.allow_plain_ws,
-        )
+        target = stream_url(url, reading.base_url, allow_plain_ws=reading.allow_plain_ws)
     except UrlError as error:
         refusal.note(error.code, error.message, error.advice, "url")
         return None
@@ -239,7 +141,7 @@ def _track(written: str | None, refusal: _Refusal, owner: str) -> Track:
 
 def _check_format(node: Node, reading: Reading) -> None:
     """What these attributes do is undocumented: keep them, and say what will be sent."""
-    written = {name: lookup(node.attributes, name) for name in ("audioFormat", "sampleRate")}
+    written = {name: node.get(name) for name in ("audioFormat", "sampleRate")}
     audio_format, rate = written["audioFormat"], written["sampleRate"]
     plain = (audio_format or "").lower().removeprefix("audio/").removeprefix("x-")
     wrong = []
@@ -257,10 +159,7 @@ def _check_format(node: Node, reading: Reading) -> None:
         )
 
 
-def _status_callback(node: Node, reading: Reading) -> str | None:
-    written = lookup(node.attributes, "statusCallback")
-    if not written:
-        return None
+def _status_callback(node: Node, written: str, reading: Reading) -> str | None:
     absolute = absolute_http(written, reading.base_url)
     if absolute is None:
         reading.warn(
@@ -272,15 +171,15 @@ def _status_callback(node: Node, reading: Reading) -> str | None:
     return absolute
 
 
-def _check_lengths(node: Node, refusal: _Refusal) -> None:
-    for child in node.children:
-        if child.name != "Parameter":
+def _check_lengths(parts: Parts, refusal: _Refusal) -> None:
+    for given in parts.content:
+        if not isinstance(given, Parameter):
             continue
-        name = lookup(child.attributes, "name") or ""
-        size = len(name) + len(lookup(child.attributes, "value") or "")
-        if name and size >= _PARAMETER_CHARACTERS:
+        size = len(given.name) + len(given.value)
+        if size >= _PARAMETER_CHARACTERS:
             refusal.note(
                 Code.STREAM_FAILED,
-                f"The parameter {quoted(name)} has {size} characters in name and value together.",
+                f"The parameter {quoted(given.name)} has {size} characters in name and value "
+                "together.",
                 f"Stay under {_PARAMETER_CHARACTERS}: send an id, and let the consumer look it up.",
             )

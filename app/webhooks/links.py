@@ -40,18 +40,20 @@ class CallLinks:
             name=stream.name or sid,
         )
 
-    def document(self, url: str, method: str, verb: str) -> str:
-        return self._link(grants.DOCUMENT, "cxml", url, method, verb) + PATIENCE
+    def document(self, url: str, method: str, verb: str, attribute: str) -> str:
+        return self._link(grants.DOCUMENT, "cxml", url, method, verb, attribute) + PATIENCE
 
-    def callback(self, url: str, method: str, verb: str) -> str:
-        return self._link(grants.CALLBACK, "callback", url, method, verb)
+    def callback(self, url: str, method: str, verb: str, attribute: str) -> str:
+        return self._link(grants.CALLBACK, "callback", url, method, verb, attribute)
 
     def media_file(self, url: str) -> str:
         if urlsplit(url).scheme not in ("http", "https"):
             return url  # rtmp and the like: SignalWire fetches those itself
-        return self._link(grants.PLAY, "play", url, "GET", "Play")
+        return self._link(grants.PLAY, "play", url, "GET", "Play", "")
 
-    def _link(self, purpose: str, path: str, url: str, method: str, verb: str) -> str:
-        grant = UrlGrant(self._context, url, method, verb)
+    def _link(
+        self, purpose: str, path: str, url: str, method: str, verb: str, attribute: str
+    ) -> str:
+        grant = UrlGrant(self._context, url, method, verb, attribute)
         token = self._service.tokens.issue(purpose, self._context.call.sid, grant)
         return f"{self._base}/signalwire/{path}/{token}"

@@ -98,7 +98,7 @@ async def test_the_parameters(customer: Customer, context: CallContext, method: 
     assert form == (expected if method == "POST" else {"a": "b c", **expected})
     assert request.target.startswith("/voice?a=b%20c")
     assert request.header("User-Agent") == "TwilioProxy/1.1"
-    assert reply.document.actions == (Hangup((), (), 1),)
+    assert reply.document.actions == (Hangup(line=1),)
 
 
 async def test_what_is_known_beside_the_seven(customer: Customer, context: CallContext) -> None:
@@ -203,7 +203,7 @@ async def test_content_types_of_twiml(
     """TwiML runs under its usual types, and as plain text."""
     async with web_app(response(200, TWIML, f"Content-Type: {content_type}")) as app:
         reply = await customer.ask(context, app.url("/"), "POST")
-    assert reply.document.actions == (Hangup((), (), 1),)
+    assert reply.document.actions == (Hangup(line=1),)
 
 
 async def test_an_audio_file_is_played(customer: Customer, context: CallContext) -> None:
@@ -212,7 +212,7 @@ async def test_an_audio_file_is_played(customer: Customer, context: CallContext)
         reply = await customer.ask(context, app.url("/hello.mp3"), "GET")
     play, hangup = reply.document.actions
     assert isinstance(play, Verb)
-    assert play.name == "Play"
+    assert play.tag == "Play"
     assert play.text.startswith(app.url("/hello.mp3"))
     assert isinstance(hangup, Hangup)
 
@@ -223,7 +223,7 @@ async def test_plain_text_is_read_aloud(customer: Customer, context: CallContext
         reply = await customer.ask(context, app.url("/"), "POST")
     say, _ = reply.document.actions
     assert isinstance(say, Verb)
-    assert (say.name, say.text) == ("Say", "Hello there")
+    assert (say.tag, say.text) == ("Say", "Hello there")
     (finding,) = told(context.call, "twiml.diagnostic")
     assert (finding.level, finding.data["code"]) == ("warning", 12200)
 

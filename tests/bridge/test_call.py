@@ -63,7 +63,11 @@ def test_identity() -> None:
         connect_url=INBOUND.connect_url,
         name="tap",
         track=Track.BOTH,
-        parameters=(Parameter("a", "1"), Parameter("b", "2"), Parameter("a", "3")),
+        content=(
+            Parameter(name="a", value="1"),
+            Parameter(name="b", value="2"),
+            Parameter(name="a", value="3"),
+        ),
     )
     stream = call.begin_stream(noun, bidirectional=False, random_bytes=bytes)
     identity = stream.identity

@@ -25,7 +25,7 @@ def _action(action: Action) -> dict[str, Any]:
             shown: dict[str, Any] = {"verb": type(action).__name__, "line": action.line}
             if not isinstance(action, Stop) and action.action is not None:
                 shown |= {"action": action.action, "method": action.method}
-            return shown | {"nouns": [_noun(noun) for noun in action.nouns]}
+            return shown | {"nouns": [_noun(noun) for noun in action.children]}
         case Pause():
             return {"verb": "Pause", "length": action.length}
         case Hangup():
@@ -33,12 +33,12 @@ def _action(action: Action) -> dict[str, Any]:
         case Redirect():
             return {"verb": "Redirect", "url": action.url, "method": action.method}
         case _:
-            return {"verb": action.name, **_element(action)}
+            return {"verb": action.tag, **_element(action)}
 
 
-def _noun(noun: Stream | Element) -> dict[str, Any]:
-    if isinstance(noun, Element):
-        return {"noun": noun.name, **_element(noun)}
+def _noun(noun: Element) -> dict[str, Any]:
+    if not isinstance(noun, Stream):
+        return {"noun": noun.tag, **_element(noun)}
     shown: dict[str, Any] = {
         "noun": "Stream",
         "line": noun.line,
@@ -61,7 +61,7 @@ def _element(element: Element) -> dict[str, Any]:
         shown["attributes"] = dict(element.attributes)
     if element.content:
         shown["content"] = [
-            part if isinstance(part, str) else {part.name: _element(part)}
+            part if isinstance(part, str) else {part.tag: _element(part)}
             for part in element.content
         ]
     return shown

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twiml.actions import Hangup, Verb
+from twiml.actions import Hangup, Play, Say
 from twiml.document import INLINE
 from twiml.markup import legal
 from twiml.response import Kind, kind_of, read_response
@@ -63,7 +63,7 @@ def test_plain_text_that_is_twiml_is_run() -> None:
 def test_other_plain_text_is_read_aloud(content_type: str, body: bytes, spoken: str) -> None:
     """What is not TwiML is said, then the call ends; a warning says that this happened and why."""
     document = read_response(content_type, body, URL)
-    assert document.actions == (Verb("Say", content=(spoken,)), Hangup())
+    assert document.actions == (Say(content=(spoken,)), Hangup())
     assert [(found.severity, found.code) for found in document.diagnostics] == [("warning", 12200)]
 
 
@@ -85,7 +85,7 @@ def test_large_plain_text_is_refused() -> None:
 def test_audio_is_played() -> None:
     """Audio is played from its own address, then the call ends."""
     document = read_response("audio/wav", b"RIFF", URL)
-    assert document.actions == (Verb("Play", content=(URL,)), Hangup())
+    assert document.actions == (Play(content=(URL,)), Hangup())
     assert document.diagnostics == ()
 
 
@@ -103,5 +103,5 @@ def test_nothing_is_ever_raised(content_type: str | None, body: bytes) -> None:
     """Any header and any body give a document, and what is said can be written as XML."""
     document = read_response(content_type, body, URL)
     for action in document.actions:
-        if isinstance(action, Verb):
+        if isinstance(action, (Play, Say)):
             assert legal(action.text) == action.text

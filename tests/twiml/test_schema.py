@@ -63,7 +63,7 @@ def test_sip_depends_on_its_parent() -> None:
     refer, dial = rule_for("Sip", "Refer"), rule_for("Sip", "Dial")
     assert refer is not None
     assert dial is not None
-    assert refer.attributes == ()
+    assert not refer.attributes
     assert refer.text is Text.PLAIN
     assert "username" in dial.attributes
 

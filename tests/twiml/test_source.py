@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from twiml.document import FETCHED, INLINE, Limits
-from twiml.source import SourceError, known_encoding, read
+from twiml.source import SourceError, attributes_of, known_encoding, qualified, read, tag_of
 
 DECLARED = '<?xml version="1.0" encoding="{}"?><Response a="ü"/>'
 
@@ -26,7 +26,7 @@ def document_of(size: int) -> bytes:
 @pytest.mark.contract("T15")
 def test_fetched_documents_are_bounded_in_bytes() -> None:
     """64 kB is read, one byte more is 11750."""
-    assert read(document_of(64 * 1024), FETCHED).root.name == "Response"
+    assert read(document_of(64 * 1024), FETCHED).root.tag == "Response"
     assert failure(document_of(64 * 1024 + 1))[0] == 11750
 
 
@@ -35,9 +35,9 @@ def test_fetched_documents_are_bounded_in_bytes() -> None:
 def test_inline_documents_are_bounded_in_characters(sign: str) -> None:
     """4000 characters are read, however many bytes they take; one more is 32018."""
     fits = document_of(4000).decode().replace("x", sign)
-    assert read(fits, INLINE).root.name == "Response"
-    assert read(fits.encode("utf-8-sig"), INLINE).root.name == "Response"
-    assert read(fits.encode("utf-16"), INLINE).root.name == "Response"
+    assert read(fits, INLINE).root.tag == "Response"
+    assert read(fits.encode("utf-8-sig"), INLINE).root.tag == "Response"
+    assert read(fits.encode("utf-16"), INLINE).root.tag == "Response"
     over = document_of(4001).decode().replace("x", sign)
     assert failure(over, INLINE)[0] == 32018
     assert failure(over.encode(), INLINE)[0] == 32018
@@ -64,7 +64,7 @@ def test_text_is_bounded_by_its_encoded_size_too() -> None:
 )
 def test_encodings(data: bytes | str) -> None:
     """A byte order mark decides, then the declaration, then UTF-8; text is past all that."""
-    assert read(data, FETCHED).root.attributes == (("a", "ü"),)
+    assert read(data, FETCHED).root.items() == [("a", "ü")]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_known_encodings_give_text() -> None:
 @pytest.mark.contract("T2", "T3")
 def test_blanks_before_the_declaration() -> None:
     """Blanks are fine before the root and fatal before a declaration."""
-    assert read("\n\t <Response/>", FETCHED).root.name == "Response"
+    assert read("\n\t <Response/>", FETCHED).root.tag == "Response"
     assert failure("\n\t <?xml version='1.0'?><Response/>") == (12100, 2, 3)
 
 
@@ -118,7 +118,7 @@ def test_document_types_are_refused(before: str, doctype: str) -> None:
 def test_a_doctype_in_text_is_no_doctype() -> None:
     """Inside comments and CDATA the word means nothing."""
     text = "<!-- <!DOCTYPE x> --><Response><Say><![CDATA[<!DOCTYPE x>]]></Say></Response>"
-    assert read(text, FETCHED).root.children[0].text == "<!DOCTYPE x>"
+    assert read(text, FETCHED).root[0].text == "<!DOCTYPE x>"
 
 
 @pytest.mark.contract("T8")
@@ -126,29 +126,44 @@ def test_entities_and_references_are_resolved() -> None:
     """The five named entities and numbers stand for their characters, in values and in text."""
     text = "&amp;&lt;&gt;&quot;&apos;&#65;&#x1F600;&#10;"
     root = read(f'<Response a="{text}">{text}</Response>', FETCHED).root
-    assert root.attributes == (("a", "&<>\"'A\U0001f600\n"),)
+    assert root.items() == [("a", "&<>\"'A\U0001f600\n")]
     assert root.text == "&<>\"'A\U0001f600\n"
 
 
 def test_depth_is_bounded() -> None:
     """A tower of elements is 12100, not a crash."""
     tower = "<a>" * 200 + "</a>" * 200
-    assert read(tower, FETCHED).root.name == "a"
+    assert read(tower, FETCHED).root.tag == "a"
     assert failure("<a>" * 5000 + "</a>" * 5000)[0] == 12100
 
 
 def test_names_are_qualified_as_written() -> None:
-    """Prefixes stay on names; the first element in a default namespace is remembered."""
-    text = (
-        '<r xmlns:p="urn:p"><p:a p:b="1" xml:lang="en" c="2"/><d xmlns="urn:d"><e/></d>'
-        '<f xmlns="urn:f"/></r>'
-    )
+    """Prefixes stay on names, a default namespace does not show."""
+    text = '<r xmlns:p="urn:p"><p:a p:b="1" xml:lang="en" c="2"/><d xmlns="urn:d"><e/></d></r>'
+    prefixed, plain = read(text, FETCHED).root
+    assert qualified(tag_of(prefixed), prefixed) == "p:a"
+    assert [(qualified(name, prefixed), value) for name, value in attributes_of(prefixed)] == [
+        *(("p:b", "1"), ("xml:lang", "en"), ("c", "2"))
+    ]
+    assert qualified(tag_of(plain), plain) == "d"
+    assert qualified(tag_of(plain[0]), plain[0]) == "e"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("<a>\n<b/>\n\n<c\n d='1'/>\n<e f='\n'/></a>", [1, 2, 4, 6]),
+        ("<a>\n<b g='>'/>\r\n<c/></a>", [1, 2, 3]),
+        ("<a><b g='>\n'/><c/></a>", [1, 1, 2]),
+        ("<!-- <x\n --><a>\n<b/><![CDATA[<y\n]]><c/></a>", [2, 3, 4]),
+        ("<?xml version='1.0'\n?><a\n><b/></a>", [2, 3]),
+    ],
+)
+def test_lines_are_those_of_start_tags(text: str, lines: list[int]) -> None:
+    """Whether a tag fits on a line or not, an element's line is that of its first character."""
     source = read(text, FETCHED)
-    prefixed, plain, _ = source.root.children
-    assert prefixed.name == "p:a"
-    assert prefixed.attributes == (("p:b", "1"), ("xml:lang", "en"), ("c", "2"))
-    assert (plain.name, plain.index) == ("d", 2)
-    assert source.namespaced is plain
+    assert [source.line(node) for node in source.root.iter()] == lines
+    assert [source.place(node)[0] for node in source.root.iter()] == lines
 
 
 @pytest.mark.parametrize(

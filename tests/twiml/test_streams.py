@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from twiml.actions import Connect, Element, Start, Stop, Stream, Track
+from twiml.actions import Connect, Room, Start, Stop, Stream, Track
 from twiml.document import Document
 from twiml.parser import parse
 
@@ -231,7 +231,7 @@ def test_unknown_nouns(verb: str, noun: str, code: int) -> None:
     assert len(document.actions) == 2
     first = document.actions[0]
     assert isinstance(first, Start | Connect | Stop)
-    assert first.nouns == ()
+    assert first.children == ()
 
 
 def test_other_nouns_are_carried() -> None:
@@ -242,6 +242,8 @@ def test_other_nouns_are_carried() -> None:
     )
     (connect,) = document.actions
     assert isinstance(connect, Connect)
-    assert connect.nouns == (Element("Room", (("participantIdentity", "p"),), ("r",)),)
+    (room,) = connect.children
+    assert isinstance(room, Room)
+    assert (room.text, room.participant_identity) == ("r", "p")
     assert (connect.action, connect.method, connect.streams) == ("/a", "GET", ())
     assert codes(document) == []

@@ -18,12 +18,11 @@ from twiml.actions import (
     Hangup,
     Pause,
     Redirect,
+    Reject,
     Start,
     Stop,
     Stream,
-    Verb,
     lookup,
-    verb_name,
 )
 from twiml.document import FETCHED, Document
 from twiml.markup import render
@@ -91,11 +90,11 @@ class _Translator:
         for action in actions:
             last = action
             verbs += self._verb(action)
-            if isinstance(action, (Redirect, Hangup)) or verb_name(action) == "Reject":
+            if isinstance(action, (Redirect, Hangup, Reject)):
                 break
             if isinstance(action, Connect) and action.streams and action.action:
                 break
-        if verbs and verbs[-1].name == "Start" and last and not isinstance(last, Start):
+        if verbs and verbs[-1].tag == "Start" and last and not isinstance(last, Start):
             self.losses.append(
                 Loss(
                     "Start",
@@ -120,14 +119,14 @@ class _Translator:
                     yield from self._redirect("Connect", action.action, action.method, action.line)
             case Stop():
                 yield from self._stop(action)
-            case Pause(length):
-                yield Element("Pause", (("length", str(length)),), line=action.line)
+            case Pause():
+                yield Element("Pause", (("length", str(action.length)),), line=action.line)
             case Hangup():
                 self.losses += [no_element("Parameter", lost.line) for lost in action.parameters]
                 yield Element("Hangup", line=action.line)
-            case Redirect(url, method):
-                yield from self._redirect("Redirect", url, method, action.line)
-            case Verb():
+            case Redirect():
+                yield from self._redirect("Redirect", action.url, action.method, action.line)
+            case _:
                 yield from self._element(action, "Response", VERBS)
 
     def _redirect(self, verb: str, url: str, method: str, line: int) -> Iterator[Element]:
@@ -138,7 +137,7 @@ class _Translator:
 
     def _streaming(self, verb: str, action: Start | Connect) -> Iterator[Element]:
         nouns: list[Element] = []
-        for noun in action.nouns:
+        for noun in action.children:
             if isinstance(noun, Stream):
                 nouns += self._stream(noun, bidirectional=verb == "Connect")
             else:
@@ -170,18 +169,18 @@ class _Translator:
                 ("statusCallbackMethod", "POST"),
             ),
             tuple(
-                Element("Parameter", (("name", given.name), ("value", given.value)))
-                for given in stream.parameters
+                Element("Parameter", (("name", name), ("value", value)))
+                for name, value in stream.custom_parameters.items()
             ),
             stream.line,
         )
 
     def _stop(self, action: Stop) -> Iterator[Element]:
         nouns: list[Element] = []
-        for noun in action.nouns:
+        for noun in action.children:
             if not isinstance(noun, Stream):
                 why = "has no counterpart in cXML."
-                self.losses.append(Loss(noun.name, "", noun.line, why))
+                self.losses.append(Loss(noun.tag, "", noun.line, why))
             elif not noun.name:
                 self.losses.append(Loss("Stream", "", noun.line, "has no name and stops nothing."))
             else:
@@ -191,43 +190,43 @@ class _Translator:
 
     def _element(self, element: Element, parent: str, allowed: frozenset[str]) -> Iterator[Element]:
         """An element as cXML has it; nothing if it has not, or if nothing is left to act on."""
-        if element.name not in allowed:
-            self.losses.append(no_element(element.name, element.line))
+        if element.tag not in allowed:
+            self.losses.append(no_element(element.tag, element.line))
             return
-        rule = rule_for(element.name, parent)
+        rule = rule_for(element.tag, parent)
         known = rule.attributes if rule else ()
-        word = WORDS[element.name]
+        word = WORDS[element.tag]
         attributes = self._attributes(element, word, frozenset(known))
         text = rule.text if rule else Text.NONE
         content = self._content(element, word, text)
-        if element.name == "Play" and element.text.strip() and not content:
+        if element.tag == "Play" and element.text.strip() and not content:
             return
-        if element.name in _NEEDS_CONTENT and not content:
+        if element.tag in _NEEDS_CONTENT and not content:
             why = "has nothing left in it that cXML knows, and is left out."
-            self.losses.append(Loss(element.name, "", element.line, why))
+            self.losses.append(Loss(element.tag, "", element.line, why))
             return
-        yield Element(element.name, attributes, content, element.line)
+        yield Element(element.tag, attributes, content, element.line)
 
     def _content(self, element: Element, word: Word, text: Text) -> tuple[str | Element, ...]:
-        if element.name == "Play":
+        if element.tag == "Play":
             return tuple(self._played(element))
         content: list[str | Element] = []
         for part in element.content:
             if isinstance(part, str):
                 content.append(part if text is Text.MIXED else part.strip())
-            elif text is Text.MIXED and part.name not in word.children:
+            elif text is Text.MIXED and part.tag not in word.children:
                 # The words of a mark-up that cXML does not have are still spoken.
-                self.losses.append(no_element(part.name, part.line))
+                self.losses.append(no_element(part.tag, part.line))
                 content += self._content(part, word, text)
             else:
-                content += self._element(part, element.name, word.children)
+                content += self._element(part, element.tag, word.children)
         return tuple(content)
 
     def _played(self, element: Element) -> Iterator[str]:
         if written := element.text.strip():
             url = absolute_http(written, self._base_url)
             if url is None:
-                self.losses.append(_bad_url(element.name, "", element.line))
+                self.losses.append(_bad_url(element.tag, "", element.line))
             else:
                 yield self._links.media_file(url)
 
@@ -242,9 +241,9 @@ class _Translator:
             elif address := word.address(name):
                 attributes += self._address(element, address, value)
             else:
-                self.losses.append(no_attribute(element.name, name, element.line))
-        if element.name in _ASKS_ITSELF and not element.get("action"):
-            action = WORDS[element.name].addresses[0]
+                self.losses.append(no_attribute(element.tag, name, element.line))
+        if element.tag in _ASKS_ITSELF and not element.get("action"):
+            action = WORDS[element.tag].addresses[0]
             attributes += self._address(element, action, self._base_url)
         return tuple(attributes)
 
@@ -256,7 +255,7 @@ class _Translator:
         written = element.get(address.method) if address.method else None
         method = "GET" if written == "GET" else "POST"
         attribute, line = address.attribute, element.line
-        link = self._link(address.link, value, method, element.name, attribute=attribute, line=line)
+        link = self._link(address.link, value, method, element.tag, attribute=attribute, line=line)
         if link is None:
             return ()
         if address.method is None:
@@ -271,7 +270,7 @@ class _Translator:
             self.losses.append(_bad_url(verb, attribute, line))
             return None
         exchange = self._links.document if kind is Link.DOCUMENT else self._links.callback
-        return exchange(absolute, method, verb)
+        return exchange(absolute, method, verb, attribute)
 
 
 def _bad_url(element: str, attribute: str, line: int) -> Loss:

@@ -29,25 +29,50 @@ class MediaLink:
             raise ValueError("a media link carries its token in the path, without query string")
 
 
+@dataclass(frozen=True, slots=True)
+class TapLink:
+    """Our end of one direction of a stream, for SWML's `tap`.
+
+    `direction` is SignalWire's: `speak` is the inbound track, `listen` the outbound one.
+    `status_url` is told when the tap begins and ends.
+    """
+
+    uri: str
+    direction: str
+    status_url: str
+
+
 class Links(Protocol):
     """Exchanges the customer's URLs, given absolute, for ours.
 
-    `method` is how the customer wants to be asked; SignalWire asks us by POST always. `verb` is
-    the element that the URL stood in.
+    `method` is how the customer wants to be asked; SignalWire asks us by POST always. `verb` and
+    `attribute` say where the URL stood; `attribute` is empty for an element's text.
     """
 
     def media(self, stream: Stream, bidirectional: bool) -> MediaLink:
         """Where SignalWire connects the media of a stream."""
         ...
 
-    def document(self, url: str, method: str, verb: str) -> str:
+    def document(self, url: str, method: str, verb: str, attribute: str) -> str:
         """For a URL whose reply is TwiML: `action`, `<Redirect>`, `waitUrl`, a noun's `url`."""
         ...
 
-    def callback(self, url: str, method: str, verb: str) -> str:
+    def callback(self, url: str, method: str, verb: str, attribute: str) -> str:
         """For a URL that is told something and whose reply is ignored: `statusCallback`, …"""
         ...
 
     def media_file(self, url: str) -> str:
         """For audio to be played."""
+        ...
+
+
+class SwmlLinks(Links, Protocol):
+    """What SWML needs beside: it reports in events of its own, which only we understand."""
+
+    def taps(self, stream: Stream) -> tuple[TapLink, ...]:
+        """Where SignalWire taps a one-way stream, one link for each of its tracks."""
+        ...
+
+    def watch(self, verb: str) -> str:
+        """For events that nobody but us has asked for, such as who answered a `<Dial>`."""
         ...

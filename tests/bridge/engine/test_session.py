@@ -124,7 +124,11 @@ async def test_a_one_way_stream() -> None:
     """connected, start, numbered media of both tracks and stop, each one compact text frame."""
     async with consumer() as app, running_engine() as engine:
         session, story, ended = begin(
-            engine, app.url, track=Track.BOTH, name="tap", parameters=(Parameter("who", "Ada"),)
+            engine,
+            app.url,
+            track=Track.BOTH,
+            name="tap",
+            content=(Parameter(name="who", value="Ada"),),
         )
         customer = await app.accept()
         await story.until("stream.started")

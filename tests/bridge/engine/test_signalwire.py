@@ -233,7 +233,7 @@ def test_the_documents_parameters_reach_the_customer() -> None:
         start = await next_event(crossing.customer, "start")
         assert start["start"]["customParameters"] == {"who": "Ada"}
 
-    cross(main, parameters=(Parameter("who", "Ada"),))
+    cross(main, content=(Parameter(name="who", value="Ada"),))
 
 
 @pytest.mark.contract("S57")

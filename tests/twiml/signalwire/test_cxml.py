@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from twiml.actions import Connect, Parameter, Stream, Verb
+from twiml.actions import Connect, Parameter, Say, Stream
 from twiml.document import Document
 from twiml.parser import parse
 from twiml.signalwire.cxml import Translation, apology, translate
@@ -33,10 +33,10 @@ class Ours:
             f"stream{number}",
         )
 
-    def document(self, url: str, method: str, verb: str) -> str:
+    def document(self, url: str, method: str, verb: str, attribute: str) -> str:
         return f"https://us.example/document/{self._note('document', url, method, verb)}"
 
-    def callback(self, url: str, method: str, verb: str) -> str:
+    def callback(self, url: str, method: str, verb: str, attribute: str) -> str:
         return f"https://us.example/callback/{self._note('callback', url, method, verb)}"
 
     def media_file(self, url: str) -> str:
@@ -420,8 +420,8 @@ def test_every_fixture_gives_well_formed_cxml(path: Path) -> None:
 @given(st.text(), st.text())
 def test_any_text_is_well_formed(spoken: str, value: str) -> None:
     """What the customer writes cannot break out of its place."""
-    stream = Stream(connect_url="wss://c.example/", parameters=(Parameter(value, spoken),))
-    document = Document((Verb("Say", content=(spoken,)), Connect((stream,))))
+    stream = Stream(connect_url="wss://c.example/", content=(Parameter(name=value, value=spoken),))
+    document = Document((Say(content=(spoken,)), Connect(content=(stream,))))
     root = etree.fromstring(translate(document, Ours(), BASE).output.encode())
     assert [element.tag for element in root.iter()] == [
         *("Response", "Say", "Connect", "Stream", "Parameter")
