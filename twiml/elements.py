@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from twiml.actions import Attributes, Element, Parameter, Text
-from twiml.actions.values import MISFIT, Attribute
+from twiml.actions import Element, Parameter, Stream, Text
+from twiml.actions.values import MISFIT, Attribute, Kind
 from twiml.diagnostics import UNUSABLE, Code, Diagnostic, Severity
 from twiml.document import Limits
 from twiml.hints import listed, nearest, quoted
 from twiml.schema import RULES, Rule, parents_of
-from twiml.source import Node, Source, attributes_of, qualified, tag_of
+from twiml.source import Node, Source, qualified
 from twiml.urls import absolute_http
 
 Content = tuple[str | Element, ...]
 _WITH_NOUNS = frozenset({"Start", "Connect", "Stop"})
+_NONE = Text.NONE
 _14300 = frozenset({"Start", "Stop"})
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an element is made of: attributes as written, typed values, content."""
-
-    attributes: Attributes
-    values: dict[str, Any]
-    content: Content
-
-
-Special = Callable[["Reading", Node, Rule, str, bool], Element]
-"""Reads an element in a way of its own. Given beside it: the element it stands in, and whether
-that holds one like it already."""
+StreamReader = Callable[["Reading", Node, Rule, str, bool], Stream]
+"""Reads a stream. Given beside it: the element it stands in, and whether that holds one already."""
 
 
 @dataclass(slots=True)
@@ -42,7 +33,7 @@ class Reading:
     limits: Limits
     base_url: str | None
     allow_plain_ws: bool
-    special: Mapping[str, Special]
+    read_stream: StreamReader
     _found: list[Diagnostic] = field(default_factory=list)
     _hidden: int = 0
     _namespaced: bool = False
@@ -90,25 +81,48 @@ class Reading:
 
     def element(self, node: Node, rule: Rule) -> Element:
         """An element whole. What the schema does not know is left out."""
-        parts = self.parts(node, rule)
-        return rule.kind(
-            rule.name, parts.attributes, parts.content, self.source.line(node), **parts.values
-        )
+        return rule.kind.of(self.fields(node, rule))
 
-    def parts(self, node: Node, rule: Rule) -> Parts:
-        """What the element is made of, for readers who add something of their own."""
-        attributes, values = self._attributes(node, rule)
-        if self.limits.absolute_actions and "action" in values:
-            self._check_action(node, values["action"])
-        content = self._content(node, rule)
+    def fields(self, node: Node, rule: Rule) -> dict[str, Any]:
+        """What an element's class is made of, for readers who add something of their own.
+
+        These are `tag`, `attributes`, `content`, `line` and the typed fields that were written.
+        """
+        attributes = tuple(node.items())
+        fields: dict[str, Any] = {
+            "tag": rule.name,
+            "attributes": attributes,
+            "line": self.source.line(node),
+        }
+        for name, value in attributes:
+            attribute = rule.attributes.get(name)
+            if attribute is None:
+                fields["attributes"] = tuple(
+                    (qualified(given, node), value) for given, value in attributes
+                )
+                attribute = self._known_attribute(node, rule, qualified(name, node))
+                if attribute is None:
+                    continue
+            kind = attribute.kind
+            if kind is None:
+                fields[attribute.field] = value
+                continue
+            meant = kind.read(value)
+            if meant is MISFIT:
+                meant = self._misfit(node, attribute, kind, value)
+            if meant is not MISFIT:
+                fields[attribute.field] = meant
+        if self.limits.absolute_actions and "action" in fields:
+            self._check_action(node, fields["action"])
+        fields["content"] = self._content(node, rule)
         if rule.name in _WITH_NOUNS and not len(node):
             message = f"<{rule.name}> is empty and does nothing."
             self.warn(node, message, "Put a <Stream> into it.")
-        return Parts(attributes, values, content)
+        return fields
 
     def name(self, node: Node) -> str:
         """An element's name as written. The first default namespace is reported."""
-        name = tag_of(node)
+        name = node.tag
         if not name.startswith("{"):
             return name
         if not node.prefix and not self._namespaced:
@@ -120,75 +134,67 @@ class Reading:
             )
         return qualified(name, node)
 
-    def _attributes(self, node: Node, rule: Rule) -> tuple[Attributes, dict[str, Any]]:
-        values: dict[str, Any] = {}
-        written = attributes_of(node)
-        for at, (name, value) in enumerate(written):
-            attribute = rule.attributes.get(name)
-            if attribute is None:
-                named = qualified(name, node)
-                written = (*written[:at], (named, value), *written[at + 1 :])
-                attribute = rule.attributes.get(named)
-            if attribute is None:
-                self._unknown_attribute(node, rule, written[at][0])
-            elif attribute.kind is None:
-                values[attribute.field] = value
-            else:
-                meant = attribute.kind.read(value)
-                if meant is MISFIT:
-                    meant = self._misfit(node, attribute, value)
-                if meant is not MISFIT:
-                    values[attribute.field] = meant
-        return written, values
-
     def _content(self, node: Node, rule: Rule) -> Content:
-        content: list[str | Element] = []
-        named: dict[str, int] = {}
-        if node.text:
-            self._text(node.text, rule, content)
+        keep, content = rule.text, list[str | Element]()
+        if (text := node.text) and not (keep is _NONE and text.isspace()):
+            self._text(node, text, keep, content)
         if len(node):
+            named: dict[str, int] = {}
             for child in node:
-                self._child(child, rule, content, named)
-                if child.tail:
-                    self._text(child.tail, rule, content)
-        if rule.text is Text.NONE:
-            self._check_no_text(node, rule)
+                below = rule.children.get(child.tag)
+                if below is None:
+                    below = self._known(child, rule)
+                if below is not None:
+                    if below.kind is Stream:
+                        second = any(isinstance(part, Stream) for part in content)
+                        content.append(self.read_stream(self, child, below, rule.name, second))
+                    elif below.kind is Parameter:
+                        self._parameter(child, below, content, named)
+                    else:
+                        content.append(self.element(child, below))
+                if (text := child.tail) and not (keep is _NONE and text.isspace()):
+                    self._text(node, text, keep, content)
         return tuple(content)
 
-    def _text(self, text: str, rule: Rule, content: list[str | Element]) -> None:
-        if rule.text is Text.MIXED or (rule.text is Text.PLAIN and not text.isspace()):
+    def _text(self, node: Node, text: str, keep: Text, content: list[str | Element]) -> None:
+        if keep is _NONE:
+            self.warn(
+                node,
+                f"There is text in <{self.name(node)}>, which takes none; it is ignored.",
+                "Put words to be spoken into <Say>.",
+            )
+        elif keep is Text.MIXED or not text.isspace():
             content.append(text)
 
-    def _child(
+    def _known(self, node: Node, parent: Rule) -> Rule | None:
+        """The rule of a child that goes by another name, if only for a namespace; or report it."""
+        name = self.name(node)
+        rule = parent.children.get(name)
+        if rule is None:
+            self._unknown(node, name, parent)
+        return rule
+
+    def _parameter(
         self, node: Node, rule: Rule, content: list[str | Element], named: dict[str, int]
     ) -> None:
-        """Add what a child becomes to `content`. `named`: where there the parameters are."""
-        below = rule.children.get(tag_of(node))
-        if below is None:
-            name = self.name(node)
-            below = rule.children.get(name)
-            if below is None:
-                self.unknown(node, name, rule)
-                return
-        special = self.special.get(below.name)
-        if special is not None:
-            second = any(isinstance(part, below.kind) for part in content)
-            content.append(special(self, node, below, rule.name, second))
-            return
-        child = self.element(node, below)
-        if not isinstance(child, Parameter):
-            content.append(child)
-        elif not child.name:
+        """Add a parameter to `content`. `named` tells where there the others are, by name."""
+        name = node.get("name")
+        if not name:
             self.warn(node, "A <Parameter> has no name; it is dropped.", 'Write name="…".')
-        else:
-            at = named.setdefault(child.name, len(content))
-            if at < len(content):
-                self._tell_repeated(node, child.name)
-            content[at : at + 1] = [child]
+            return
+        at = named.setdefault(name, len(content))
+        if at < len(content):
+            self.warn(
+                node,
+                f"The parameter {quoted(name)} is given twice; the last value stands.",
+                "Use each name once: customParameters is an object and can hold one.",
+                "name",
+            )
+        content[at : at + 1] = [self.element(node, rule)]
 
     # What is wrong
 
-    def unknown(self, node: Node, name: str, parent: Rule) -> None:
+    def _unknown(self, node: Node, name: str, parent: Rule) -> None:
         """Report an element that may not stand where it does; it is left out.
 
         14300 is documented for Start and Stop only; under Connect it is a schema warning.
@@ -219,15 +225,18 @@ class Reading:
             return message, f"It can hold {held}."
         return message, f"<{parent.name}> holds no elements."
 
-    def _unknown_attribute(self, node: Node, rule: Rule, name: str) -> None:
-        advice = "" if self.full else _attribute_advice(name, rule)
-        message = f"<{rule.name}> has no attribute {quoted(name)}; it is ignored."
-        self.warn(node, message, advice, name)
+    def _known_attribute(self, node: Node, rule: Rule, name: str) -> Attribute | None:
+        """An attribute by its name as written; or report it."""
+        attribute = rule.attributes.get(name)
+        if attribute is None:
+            advice = "" if self.full else _attribute_advice(name, rule)
+            message = f"<{rule.name}> has no attribute {quoted(name)}; it is ignored."
+            self.warn(node, message, advice, name)
+        return attribute
 
-    def _misfit(self, node: Node, attribute: Attribute, written: str) -> Any:
+    def _misfit(self, node: Node, attribute: Attribute, kind: Kind, written: str) -> Any:
         """Report a value that the schema does not have; returns what is meant, or `MISFIT`."""
-        kind, name = attribute.kind, attribute.name
-        assert kind is not None
+        name = attribute.name
         meant = kind.lenient(written) if kind.lenient else MISFIT
         if meant is not MISFIT:
             message = f"{name} is {quoted(written)}; it is read as {quoted(_shown(meant))}."
@@ -243,23 +252,6 @@ class Reading:
             advice = f"Write {listed(kind.options)}."
         self.warn(node, message, advice, name)
         return meant
-
-    def _check_no_text(self, node: Node, rule: Rule) -> None:
-        texts = [node.text, *(child.tail for child in node)] if len(node) else [node.text]
-        if any(text and not text.isspace() for text in texts):
-            self.warn(
-                node,
-                f"There is text in <{rule.name}>, which takes none; it is ignored.",
-                "Put words to be spoken into <Say>.",
-            )
-
-    def _tell_repeated(self, node: Node, name: str) -> None:
-        self.warn(
-            node,
-            f"The parameter {quoted(name)} is given twice; the last value stands.",
-            "Use each name once: customParameters is an object and can hold one.",
-            "name",
-        )
 
     def _check_action(self, node: Node, action: str) -> None:
         if action and absolute_http(action) is None:

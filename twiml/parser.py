@@ -7,20 +7,16 @@ cannot be read at all (12100, 11750, 32018, 15004) leaves nothing to run.
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
-from twiml.actions import Action, Verb
+from twiml.actions import Action
 from twiml.diagnostics import Code
 from twiml.document import FETCHED, INLINE, LIVE_UPDATE, Document, Limits
-from twiml.elements import Reading, Special
+from twiml.elements import Reading
 from twiml.hints import nearest, quoted
 from twiml.schema import ROOT
-from twiml.source import Node, SourceError, qualified, read, tag_of
+from twiml.source import Node, SourceError, qualified, read
 from twiml.streams import stream
 
 __all__ = ["FETCHED", "INLINE", "LIVE_UPDATE", "Document", "Limits", "parse"]
-
-_SPECIAL: MappingProxyType[str, Special] = MappingProxyType({"Stream": stream})
 
 
 def parse(
@@ -40,7 +36,7 @@ def parse(
         source = read(data, limits)
     except SourceError as error:
         return Document((), (error.diagnostic,))
-    reading = Reading(source, limits, base_url, allow_plain_ws, _SPECIAL)
+    reading = Reading(source, limits, base_url, allow_plain_ws, stream)
     actions, verbs = _response(source.root, reading)
     document = Document(actions, reading.findings, verbs)
     return document if document.usable else Document((), document.diagnostics, verbs)
@@ -52,9 +48,10 @@ def _response(root: Node, reading: Reading) -> tuple[tuple[Action, ...], tuple[s
     if name != ROOT.name:
         reading.error(Code.UNPARSABLE, root, *_wrong_root(name))
         return (), ()
-    content = reading.parts(root, ROOT).content
-    verbs = tuple(qualified(tag_of(node), node) for node in root)
-    return tuple(part for part in content if isinstance(part, Verb)), verbs
+    actions: tuple[Action, ...] = reading.fields(root, ROOT)["content"]
+    if len(actions) == len(root):
+        return actions, tuple(action.tag for action in actions)
+    return actions, tuple(qualified(node.tag, node) for node in root)
 
 
 def _wrong_root(name: str) -> tuple[str, str]:

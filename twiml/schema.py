@@ -46,12 +46,12 @@ class Rule:
 def _rule(kind: type[Element]) -> Rule:
     # A class's `tag` is the default of that field, not an attribute of the class.
     name = inspect.signature(kind).parameters["tag"].default
-    return Rule(name, kind, MappingProxyType(attributes_of(kind)), {}, kind.TEXT)
+    return Rule(name, kind, attributes_of(kind), {}, kind.TEXT)
 
 
 _REFER_SIP = _rule(actions.ReferSip)
 
-ROOT = Rule("Response", Element, MappingProxyType({}), {}, Text.NONE)
+ROOT = Rule("Response", Element, {}, {}, Text.NONE)
 
 RULES = MappingProxyType(
     {ROOT.name: ROOT}

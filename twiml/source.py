@@ -8,13 +8,12 @@ with every optional ability switched off.
 from __future__ import annotations
 
 import codecs
-import contextlib
 import re
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import Protocol, cast
 
 from lxml import etree
 
-from twiml.actions import Attributes
 from twiml.diagnostics import Code, Diagnostic, Severity
 from twiml.document import Limits
 from twiml.places import Places
@@ -40,10 +39,27 @@ _XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
 _TAG_OVER_LINES = re.compile(
     r"""<[^!?/](?:[^"'>\n]++|"[^"\n]*+"|'[^'\n]*+')*+(?:\n|"[^"]*\n|'[^']*\n)"""
 )
+_WARNING = etree.ErrorLevels.WARNING
 _INDEX = etree.XPath("count(preceding::*) + count(ancestor::*)")
 
-Node = etree._Element
-"""An element of the tree. It has neither comments nor processing instructions in it."""
+
+class Node(Protocol):
+    """An element of lxml's tree, as far as it is used. Comments and the like are not in it.
+
+    `tag` and the names of attributes are in lxml's spelling: a namespace stands before in braces.
+    """
+
+    tag: str
+    text: str | None
+    tail: str | None
+    prefix: str | None
+    sourceline: int
+    nsmap: Mapping[str | None, str]
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Node]: ...
+    def items(self) -> list[tuple[str, str]]: ...
+    def get(self, name: str, /) -> str | None: ...
 
 
 class Source:
@@ -62,27 +78,17 @@ class Source:
     def line(self, node: Node) -> int:
         """The line of an element's start tag."""
         if self._tags_on_one_line:
-            return cast(int, node.sourceline)
+            return node.sourceline
         return self.place(node)[0]
 
     def place(self, node: Node, attribute: str | None = None) -> tuple[int, int]:
         """The line and column of a start tag, or of an attribute in it."""
         if self._places is None:
             self._places = Places(self._text)
-        index = int(cast(float, _INDEX(node)))
+        index = int(cast(float, _INDEX(cast(etree._Element, node))))
         if attribute is None:
             return self._places.element(index)
         return self._places.attribute(index, attribute)
-
-
-def tag_of(node: Node) -> str:
-    """An element's name in lxml's spelling: a namespace stands before it in braces."""
-    return str(node.tag)
-
-
-def attributes_of(node: Node) -> Attributes:
-    """The attributes in document order, their names in lxml's spelling."""
-    return tuple(cast("list[tuple[str, str]]", node.items()))
 
 
 def qualified(name: str, node: Node) -> str:
@@ -133,7 +139,7 @@ def _decoded(data: bytes | str, limits: Limits) -> str:
         raise _too_large(limits)
     if limits.max_characters is not None and len(text) > limits.max_characters:
         raise _too_large(limits)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _characters(data: bytes) -> str:
@@ -214,18 +220,19 @@ def _tree(text: str) -> Source:
         resolve_entities=False,
         strip_cdata=True,
     )
-    root = None
-    with contextlib.suppress(etree.XMLSyntaxError):
+    try:
         root = etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError:
+        root = None
     # lxml lets some errors about namespaces pass, depending on what follows them.
-    wrong = [entry for entry in parser.error_log if entry.level > etree.ErrorLevels.WARNING]
+    wrong = [entry for entry in parser.error_log if entry.level > _WARNING]
     if wrong:
         line, column = wrong[0].line, wrong[0].column
         words = explain(wrong[0].type_name, wrong[0].message, text, line, column)
         raise _unparsable(*words, line, column)
     if root is None:
         raise _unparsable(*explain("", "", text, 0, 0), 0, 0)
-    return Source(text, root)
+    return Source(text, cast(Node, root))
 
 
 def _end_of(before: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from twiml.actions import Parameter, Stream, Track
 from twiml.diagnostics import Code
-from twiml.elements import Parts, Reading
+from twiml.elements import Content, Reading
 from twiml.hints import listed, nearest, quoted
 from twiml.schema import Rule
 from twiml.source import Node
@@ -41,18 +41,18 @@ class _Refusal:
 
 def stream(reading: Reading, node: Node, rule: Rule, owner: str, second: bool) -> Stream:
     """A stream in `<Start>`, `<Connect>` or `<Stop>`; `second` if one stands there already."""
-    parts = reading.parts(node, rule)
-    values = parts.values
+    fields = reading.fields(node, rule)
     if owner == "Stop":
-        _check_stopped(node, values, reading)
-        values = {"url": values.get("url"), "name": values.get("name")}
+        _check_stopped(node, fields, reading)
+        # Of these nothing but the name counts, and another track is no error.
+        fields.pop("track", None)
     else:
-        values |= _started(node, parts, reading, owner=owner, second=second)
-    return Stream(rule.name, parts.attributes, parts.content, reading.source.line(node), **values)
+        _start(node, fields, reading, owner=owner, second=second)
+    return Stream.of(fields)
 
 
-def _check_stopped(node: Node, values: dict[str, Any], reading: Reading) -> None:
-    if not values.get("name"):
+def _check_stopped(node: Node, fields: dict[str, Any], reading: Reading) -> None:
+    if not fields.get("name"):
         reading.warn(
             node,
             "A <Stream> in <Stop> has no name; it stops nothing.",
@@ -60,12 +60,12 @@ def _check_stopped(node: Node, values: dict[str, Any], reading: Reading) -> None
         )
 
 
-def _started(
-    node: Node, parts: Parts, reading: Reading, *, owner: str, second: bool
-) -> dict[str, Any]:
-    """What has a meaning beyond its attribute: where to connect, or why not to."""
+def _start(
+    node: Node, fields: dict[str, Any], reading: Reading, *, owner: str, second: bool
+) -> None:
+    """Set what has a meaning beyond its attribute: where to connect, or why not to."""
     refusal = _Refusal(node, reading)
-    get = parts.values.get
+    get = fields.get
     if second and owner == "Connect":
         refusal.note(
             Code.STREAM_FAILED,
@@ -82,19 +82,17 @@ def _started(
         )
     url = get("url") or ""
     connect_url = None if connector is not None and not url else _connect_url(url, refusal)
-    track = _track(get("track"), refusal, owner)
-    if "audio_format" in parts.values or "sample_rate" in parts.values:
+    fields["connect_url"] = connect_url
+    fields["track"] = _track(get("track"), refusal, owner)
+    if "audio_format" in fields or "sample_rate" in fields:
         _check_format(node, reading)
-    callback = get("status_callback")
-    callback = _status_callback(node, callback, reading) if callback else None
-    _check_lengths(parts, refusal)
-    return {
-        "connect_url": connect_url,
-        "track": track,
-        "status_callback": callback,
-        "refusal": refusal.code,
-        "refusal_reason": refusal.reason,
-    }
+    if callback := get("status_callback"):
+        fields["status_callback"] = _status_callback(node, callback, reading)
+    elif callback is not None:
+        fields["status_callback"] = None
+    _check_lengths(fields["content"], refusal)
+    if refusal.code:
+        fields["refusal"], fields["refusal_reason"] = refusal.code, refusal.reason
 
 
 def _connect_url(url: str, refusal: _Refusal) -> str | None:
@@ -171,8 +169,8 @@ def _status_callback(node: Node, written: str, reading: Reading) -> str | None:
     return absolute
 
 
-def _check_lengths(parts: Parts, refusal: _Refusal) -> None:
-    for given in parts.content:
+def _check_lengths(content: Content, refusal: _Refusal) -> None:
+    for given in content:
         if not isinstance(given, Parameter):
             continue
         size = len(given.name) + len(given.value)

@@ -16,6 +16,11 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 
+# What nearly every URL looks like. Taking one of these to pieces would change nothing in it.
+_HOST = r"(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}(?::[1-9][0-9]{0,3})?"
+_PLAIN_WSS = re.compile(rf"wss://{_HOST}(?:/[A-Za-z0-9/@:!$&'()*+,;=~._-]*)?")
+_PLAIN_HTTP = re.compile(rf"https?://{_HOST}(?:[/?#][!-~]*)?")
+
 _WRITE_WSS = "Write an absolute URL such as wss://example.com/media."
 
 
@@ -44,6 +49,8 @@ def stream_url(written: str, base_url: str | None, *, allow_plain_ws: bool) -> S
     "Relative or absolute; the connection is always wss, no other scheme. Query strings are
     unsupported." A relative URL is read against the document's URL, with https become wss.
     """
+    if _PLAIN_WSS.fullmatch(written):
+        return StreamUrl(written)
     if not written:
         raise UrlError(Code.STREAM_URL, "The stream has no url.", _WRITE_WSS)
     if _NOT_IN_URLS.search(written):
@@ -72,6 +79,8 @@ def absolute_http(written: str, base_url: str | None = None) -> str | None:
     Query and fragment stay: they mean something in webhooks. Blanks around it go and blanks in it
     become %20, as file names in `<Play>` often have them.
     """
+    if _PLAIN_HTTP.fullmatch(written):
+        return written
     tidy = written.strip().replace(" ", "%20")
     if _UNPRINTABLE.search(tidy):
         return None

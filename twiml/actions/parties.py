@@ -12,7 +12,7 @@ from twiml.actions.values import boolean, choice, http_method, number, text, wor
 CALL_EVENTS = "initiated ringing answered completed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Party(Element):
     """What the nouns that ring a phone have in common.
 
@@ -29,7 +29,7 @@ class Party(Element):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Detecting(Party):
     machine_detection: str | None = text()
     amd_status_callback_method: str = http_method()
@@ -40,7 +40,7 @@ class _Detecting(Party):
     machine_detection_silence_timeout: int | None = number()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Number(_Detecting):
     """A phone number in the text."""
 
@@ -49,7 +49,7 @@ class Number(_Detecting):
     byoc: str | None = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sip(_Detecting):
     """A SIP address in the text, or `<Uri>`s."""
 
@@ -60,7 +60,7 @@ class Sip(_Detecting):
     CHILDREN: ClassVar[str] = "Headers Uri"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReferSip(Element):
     """`<Sip>` inside `<Refer>`: an address and nothing else."""
 
@@ -69,7 +69,7 @@ class ReferSip(Element):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Client(Party):
     """An app's user, by the identity in the text or in `<Identity>`."""
 
@@ -78,7 +78,7 @@ class Client(Party):
     CHILDREN: ClassVar[str] = "Identity Parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Application(Party):
     """A TwiML application, by the sid in the text or in `<ApplicationSid>`."""
 
@@ -89,12 +89,12 @@ class Application(Party):
     CHILDREN: ClassVar[str] = "ApplicationSid Parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WhatsApp(Party):
     tag: str = "WhatsApp"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conference(Element):
     """A conference, by the name in the text."""
 
@@ -126,7 +126,7 @@ class Conference(Element):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Queue(Verb):
     """The next caller of the queue named in the text."""
 
@@ -139,7 +139,7 @@ class Queue(Verb):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sim(Element):
     """A SIM card, by the sid in the text."""
 
@@ -148,21 +148,21 @@ class Sim(Element):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Identity(Element):
     tag: str = "Identity"
 
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ApplicationSid(Element):
     tag: str = "ApplicationSid"
 
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Uri(Element):
     """One of several SIP addresses, tried by priority and weight."""
 
@@ -175,14 +175,14 @@ class Uri(Element):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Headers(Element):
     tag: str = "Headers"
 
     CHILDREN: ClassVar[str] = "Header"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Header(Element):
     tag: str = "Header"
     name: str | None = text()

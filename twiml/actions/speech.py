@@ -11,7 +11,7 @@ from twiml.actions.values import choice, language_tag, number, text
 _ALL_SSML = "break emphasis lang p phoneme prosody s say-as sub w"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Say(Verb):
     """Speak a text `loop` times; 0 is without end."""
 
@@ -24,7 +24,7 @@ class Say(Verb):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Play(Verb):
     """Play the audio file at the URL in the text `loop` times, or `digits` as DTMF tones."""
 
@@ -35,7 +35,7 @@ class Play(Verb):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pause(Verb):
     """Wait in silence for `length` seconds."""
 
@@ -43,7 +43,7 @@ class Pause(Verb):
     length: int = number(1, low=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Break(Element):
     """A pause in speech; `time` is written as `500ms` or `2s`."""
 
@@ -52,7 +52,7 @@ class Break(Element):
     time: str | None = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Emphasis(Element):
     tag: str = "emphasis"
     level: str | None = choice(None, "strong moderate reduced")
@@ -61,7 +61,7 @@ class Emphasis(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lang(Element):
     tag: str = "lang"
     xml_lang: str | None = language_tag(attribute="xml:lang")
@@ -70,7 +70,7 @@ class Lang(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Paragraph(Element):
     tag: str = "p"
 
@@ -78,7 +78,7 @@ class Paragraph(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Phoneme(Element):
     tag: str = "phoneme"
     alphabet: str | None = choice(
@@ -90,7 +90,7 @@ class Phoneme(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prosody(Element):
     tag: str = "prosody"
     volume: str | None = text()
@@ -101,7 +101,7 @@ class Prosody(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sentence(Element):
     tag: str = "s"
 
@@ -109,7 +109,7 @@ class Sentence(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SayAs(Element):
     tag: str = "say-as"
     interpret_as: str | None = choice(
@@ -123,7 +123,7 @@ class SayAs(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sub(Element):
     """Words that stand for others: `alias` is what is spoken."""
 
@@ -133,7 +133,7 @@ class Sub(Element):
     TEXT: ClassVar[Text] = Text.MIXED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Word(Element):
     tag: str = "w"
     role: str | None = text()

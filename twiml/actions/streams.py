@@ -32,7 +32,7 @@ class Track(StrEnum):
                 return ("inbound", "outbound")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parameter(Element):
     """A name and value of the customer's; those of a stream arrive in `start.customParameters`."""
 
@@ -41,7 +41,7 @@ class Parameter(Element):
     value: str = text("")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stream(Element):
     """A fork of the call's audio to the customer's WebSocket.
 
@@ -76,14 +76,14 @@ class Stream(Element):
         return {parameter.name: parameter.value for parameter in self.parameters}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Streaming(Verb):
     @property
     def streams(self) -> tuple[Stream, ...]:
         return tuple(noun for noun in self.content if isinstance(noun, Stream))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Start(_Streaming):
     """Begin streams that receive only, and go on with the next verb at once."""
 
@@ -94,7 +94,7 @@ class Start(_Streaming):
     CHILDREN: ClassVar[str] = "Recording Siprec Stream Transcription"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Connect(_Streaming):
     """Hand the call to a two-way stream (or another noun) and wait until that ends.
 
@@ -111,7 +111,7 @@ class Connect(_Streaming):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stop(_Streaming):
     """End one-way streams by name."""
 
@@ -120,7 +120,7 @@ class Stop(_Streaming):
     CHILDREN: ClassVar[str] = "Siprec Stream Transcription"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recording(Element):
     """A recording in the background, under `<Start>`."""
 
@@ -134,7 +134,7 @@ class Recording(Element):
     recording_configuration_id: str | None = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Siprec(Element):
     tag: str = "Siprec"
     name: str | None = text()
@@ -146,7 +146,7 @@ class Siprec(Element):
     CHILDREN: ClassVar[str] = "Parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transcription(Element):
     tag: str = "Transcription"
     name: str | None = text()
@@ -167,14 +167,14 @@ class Transcription(Element):
     CHILDREN: ClassVar[str] = "Config Parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Config(Element):
     tag: str = "Config"
     name: str | None = text()
     value: str | None = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Room(Element):
     """A video room, by the name in the text."""
 
@@ -184,14 +184,14 @@ class Room(Element):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Autopilot(Element):
     tag: str = "Autopilot"
 
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VirtualAgent(Element):
     tag: str = "VirtualAgent"
     connector_name: str | None = text()
@@ -203,7 +203,7 @@ class VirtualAgent(Element):
     CHILDREN: ClassVar[str] = "Config Parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conversation(Element):
     tag: str = "Conversation"
     service_instance_sid: str | None = text()
@@ -228,7 +228,7 @@ class Conversation(Element):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConversationRelay(Element):
     tag: str = "ConversationRelay"
     url: str | None = text()
@@ -272,7 +272,7 @@ class ConversationRelay(Element):
     CHILDREN: ClassVar[str] = "Language Parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Language(Element):
     tag: str = "Language"
     code: str | None = text()
@@ -286,14 +286,14 @@ class Language(Element):
     tts_language_text_normalization: str | None = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AiSession(Element):
     tag: str = "AiSession"
     ai_connector: str | None = text()
     ai_session_configuration: str | None = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConversationRelaySession(Element):
     tag: str = "ConversationRelaySession"
     connector: str | None = text()

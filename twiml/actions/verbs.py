@@ -22,7 +22,7 @@ from twiml.actions.values import (
 _CARDS = "visa mastercard amex maestro discover optima jcb diners-club enroute"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gather(Verb):
     """Play what is in it, and collect digits, speech or both.
 
@@ -53,7 +53,7 @@ class Gather(Verb):
     CHILDREN: ClassVar[str] = "Pause Play Say"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record(Verb):
     """Record what the caller says; `timeout` and `max_length` are in seconds."""
 
@@ -73,7 +73,7 @@ class Record(Verb):
     recording_configuration_id: str | None = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dial(Verb):
     """Put the caller through to the number in the text, or to the nouns.
 
@@ -114,7 +114,7 @@ class Dial(Verb):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Enqueue(Verb):
     """Let the caller wait in the queue named in the text, with the document at `wait_url`."""
 
@@ -130,7 +130,7 @@ class Enqueue(Verb):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task(Element):
     """A TaskRouter task: its attributes, in JSON, are the text."""
 
@@ -141,21 +141,21 @@ class Task(Element):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leave(Verb):
     """Leave the queue that the caller waits in."""
 
     tag: str = "Leave"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Echo(Verb):
     """Play the caller's own voice back."""
 
     tag: str = "Echo"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Redirect(Verb):
     """Go on with the document at the URL in the text instead of the rest of this one."""
 
@@ -170,7 +170,7 @@ class Redirect(Verb):
         return self.text.strip()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reject(Verb):
     """Turn an unanswered call away."""
 
@@ -180,7 +180,7 @@ class Reject(Verb):
     CHILDREN: ClassVar[str] = "Parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hangup(Verb):
     """End the call."""
 
@@ -193,7 +193,7 @@ class Hangup(Verb):
         return tuple(part for part in self.content if isinstance(part, Parameter))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refer(Verb):
     """Transfer the caller's SIP call to the address in `<Sip>`."""
 
@@ -204,7 +204,7 @@ class Refer(Verb):
     CHILDREN: ClassVar[str] = "Sip"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sms(Verb):
     """Send the text as a message."""
 
@@ -218,7 +218,7 @@ class Sms(Verb):
     TEXT: ClassVar[Text] = Text.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pay(Verb):
     """Take a payment by keys."""
 
@@ -247,7 +247,7 @@ class Pay(Verb):
     CHILDREN: ClassVar[str] = "Parameter Prompt"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prompt(Verb):
     """What `<Pay>` says at one of its steps."""
 
