@@ -34,6 +34,8 @@ class Reading:
     base_url: str | None
     allow_plain_ws: bool
     read_stream: StreamReader
+    started: dict[object, int] = field(default_factory=dict)
+    """The one-way streams that have begun, if all goes well: their tracks, by name."""
     _found: list[Diagnostic] = field(default_factory=list)
     _hidden: int = 0
     _namespaced: bool = False

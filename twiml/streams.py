@@ -20,6 +20,9 @@ from twiml.urls import UrlError, absolute_http, stream_url
 _PARAMETER_CHARACTERS = 500
 """Each parameter's name and value together stay under 500 characters."""
 
+MAX_TRACKS = 4
+"""Streamed tracks of one call, those of a two-way stream not counted."""
+
 _CARRIED_FORMATS = frozenset({"mulaw", "ulaw", "pcmu"})
 _CARRIED_RATE = "8000"
 
@@ -46,9 +49,40 @@ def stream(reading: Reading, node: Node, rule: Rule, owner: str, second: bool) -
         _check_stopped(node, fields, reading)
         # Of these nothing but the name counts, and another track is no error.
         fields.pop("track", None)
+        reading.started.pop(fields.get("name", ""), None)
     else:
         _start(node, fields, reading, owner=owner, second=second)
-    return Stream.of(fields)
+    started = Stream.of(fields)
+    if owner == "Start" and not started.refusal:
+        _check_beside(node, started, reading)
+    return started
+
+
+def _check_beside(node: Node, stream: Stream, reading: Reading) -> None:
+    """Report what goes wrong if the streams before this one run as long as nothing stops them.
+
+    That is for the call to find out: it may be otherwise, so the stream is not refused.
+    """
+    name, started = stream.name, reading.started
+    if name and name in started:
+        reading.error(
+            Code.STREAM_FAILED,
+            node,
+            f"A stream named {quoted(name)} runs already.",
+            "Names are unique in a call: give each stream its own, or stop the first before.",
+            "name",
+        )
+        return
+    total = sum(started.values()) + len(stream.track.names)
+    if total <= MAX_TRACKS:
+        started[name or object()] = len(stream.track.names)
+    else:
+        reading.error(
+            Code.STREAM_FAILED,
+            node,
+            f"With this stream the call would have {total} streamed tracks.",
+            f"A call has {MAX_TRACKS} at most; both_tracks counts as two.",
+        )
 
 
 def _check_stopped(node: Node, fields: dict[str, Any], reading: Reading) -> None:

@@ -198,12 +198,6 @@ def test_a_second_connect_stream_is_refused() -> None:
     assert codes(document) == [31900, 31900]
 
 
-def test_many_streams_may_stand_in_one_start() -> None:
-    """How many a call can have is not the document's business."""
-    document = parse(f"<Response><Start>{f'<Stream url={URL!r}/>' * 9}</Start></Response>")
-    assert codes(document) == []
-
-
 def test_stop_needs_a_name_only() -> None:
     """In Stop neither url nor track matter; a nameless stream is a warning."""
     document, stream = read('<Stop><Stream name="a" track="x" url="?"/></Stop>')
@@ -247,3 +241,33 @@ def test_other_nouns_are_carried() -> None:
     assert (room.text, room.participant_identity) == ("r", "p")
     assert (connect.action, connect.method, connect.streams) == ("/a", "GET", ())
     assert codes(document) == []
+
+
+@pytest.mark.contract("T28")
+@pytest.mark.parametrize(
+    ("tracks", "found"),
+    [
+        (("inbound_track",) * 4, []),
+        (("inbound_track",) * 5, [31900]),
+        (("both_tracks",) * 2, []),
+        (("both_tracks",) * 3, [31900]),
+        (("both_tracks", "inbound_track", "both_tracks", "outbound_track"), [31900]),
+    ],
+)
+def test_a_fifth_track_is_reported(tracks: tuple[str, ...], found: list[int]) -> None:
+    """Four tracks of one document are fine; what goes beyond is told, and left to the call."""
+    inner = "".join(f'<Stream url="wss://c.example/" track="{track}"/>' for track in tracks)
+    document = parse(f"<Response><Start>{inner}</Start><Pause/></Response>")
+    assert codes(document) == found
+    first = document.actions[0]
+    assert isinstance(first, Start)
+    assert [stream.refusal for stream in first.streams] == [0] * len(tracks)
+
+
+@pytest.mark.contract("T30")
+def test_a_name_in_use_is_reported() -> None:
+    """Of two streams of one name the second is told of, unless the first is stopped between."""
+    started = '<Start><Stream url="wss://c.example/" name="a"/></Start>'
+    stopped = '<Stop><Stream name="a"/></Stop>'
+    assert codes(parse(f"<Response>{started}{started}</Response>")) == [31900]
+    assert codes(parse(f"<Response>{started}{stopped}{started}</Response>")) == []
