@@ -27,6 +27,16 @@ def test_verbs_keep_their_order() -> None:
     ]
 
 
+def test_verbs_are_named_as_written() -> None:
+    """Every element below the root, unknown and misspelt ones too; none when there is no root."""
+    inner = '<say/><Say><p/></Say><x:Foo xmlns:x="urn:x"/><!-- c --><Dial action="/x"/>'
+    names = ("say", "Say", "x:Foo", "Dial")
+    assert parse(response(inner)).verbs == names
+    assert parse(response(inner), LIVE_UPDATE).verbs == names
+    for unread in (f"<response>{inner}</response>", f"<Response>{inner}", ""):
+        assert parse(unread).verbs == ()
+
+
 def test_every_verb_of_the_schema_is_known() -> None:
     """Each verb that may stand in a Response becomes an action without a complaint of its name."""
     for name in RULES["Response"].children:
