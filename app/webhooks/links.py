@@ -20,6 +20,8 @@ customer's app has Twilio's 15 s. A fragment is not sent."""
 class CallLinks:
     """Makes the links of one document of one call."""
 
+    ours = True
+
     def __init__(self, service: Service, context: CallContext) -> None:
         self._service = service
         self._context = context

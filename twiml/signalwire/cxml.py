@@ -3,6 +3,8 @@
 "SignalWire never talks to the customer directly." Streams are re-originated by us, so the cXML
 `<Stream>` carries our URL, SignalWire's codec and bearer token, and `realtime` where audio must
 come back. `<Connect action>` is undocumented there: a `<Redirect>` after it does the same.
+
+With links that are not ours the document stays as written but for what SignalWire demands.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from twiml.actions import (
 from twiml.document import FETCHED, Document
 from twiml.markup import render
 from twiml.schema import Text, rule_for
-from twiml.signalwire.links import Links
+from twiml.signalwire.links import NOWHERE, Links, MediaLink
 from twiml.signalwire.losses import Loss, no_attribute, no_element
 from twiml.signalwire.vocabulary import VERBS, WORDS, Address, Link, Word
 from twiml.urls import absolute_http
@@ -37,6 +39,8 @@ _MAX_BYTES = FETCHED.max_bytes
 _ASKS_ITSELF = frozenset({"Gather", "Record"})
 """Without an `action` these two ask the current document's URL."""
 _NEEDS_CONTENT = frozenset({"Dial", "Refer", "Sip"})
+_METHODS = frozenset({"GET", "POST"})
+"""SignalWire refuses a document with any other (13221)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Translation:
 
 
 def translate(document: Document, links: Links, base_url: str) -> Translation:
-    """The cXML of a usable document whose own URL is `base_url`."""
+    """The cXML of a usable document whose own URL is `base_url`; empty when it has none."""
     translator = _Translator(links, base_url)
     output = render(Element("Response", content=translator.response(document.actions)))
     if _too_large(output):
@@ -84,12 +88,14 @@ class _Translator:
         self.refused: list[tuple[Stream, bool]] = []
 
     def response(self, actions: Iterable[Action]) -> tuple[Element, ...]:
-        """The verbs, up to the first that never lets the next one run."""
+        """The verbs; with our links, up to the first that never lets the next one run."""
         verbs: list[Element] = []
         last = None
         for action in actions:
             last = action
             verbs += self._verb(action)
+            if not self._links.ours:
+                continue
             if isinstance(action, (Redirect, Hangup, Reject)):
                 break
             if isinstance(action, Connect) and action.streams and action.action:
@@ -116,24 +122,29 @@ class _Translator:
             case Connect():
                 yield from self._streaming("Connect", action)
                 if action.streams and action.action:
-                    yield from self._redirect("Connect", action.action, action.method, action.line)
+                    yield from self._redirect(action.action, "action", action)
             case Stop():
                 yield from self._stop(action)
             case Pause():
-                yield Element("Pause", (("length", str(action.length)),), line=action.line)
+                default = not self._links.ours and action.get("length") is None
+                attributes = () if default else (("length", str(action.length)),)
+                yield Element("Pause", attributes, line=action.line)
             case Hangup():
                 self.losses += [no_element("Parameter", lost.line) for lost in action.parameters]
                 yield Element("Hangup", line=action.line)
             case Redirect():
-                yield from self._redirect("Redirect", action.url, action.method, action.line)
+                yield from self._redirect(action.url, "", action)
             case _:
                 yield from self._element(action, "Response", VERBS)
 
-    def _redirect(self, verb: str, url: str, method: str, line: int) -> Iterator[Element]:
-        attribute = "" if verb == "Redirect" else "action"
-        link = self._link(Link.DOCUMENT, url, method, verb, attribute=attribute, line=line)
-        if link is not None:
-            yield Element("Redirect", (("method", "POST"),), (link,), line)
+    def _redirect(self, url: str, attribute: str, action: Connect | Redirect) -> Iterator[Element]:
+        verb, line = action.tag, action.line
+        link = self._link(Link.DOCUMENT, url, action.method, verb, attribute=attribute, line=line)
+        if link is None:
+            return
+        written = "POST" if self._links.ours else action.get("method")
+        method = (("method", written),) if written in _METHODS else ()
+        yield Element("Redirect", method, (link,), line)
 
     def _streaming(self, verb: str, action: Start | Connect) -> Iterator[Element]:
         nouns: list[Element] = []
@@ -156,18 +167,10 @@ class _Translator:
             if lookup(stream.attributes, name) is not None:
                 self.losses.append(no_attribute("Stream", name, stream.line))
         link = self._links.media(stream, bidirectional)
-        direction = ("realtime", "true") if bidirectional else ("track", str(stream.track))
+        attributes = _our_stream if self._links.ours else _their_stream
         yield Element(
             "Stream",
-            (
-                ("url", link.url),
-                ("name", stream.name or link.name),
-                direction,
-                ("codec", _CODEC),
-                ("authBearerToken", link.bearer),
-                ("statusCallback", link.status_callback),
-                ("statusCallbackMethod", "POST"),
-            ),
+            attributes(stream, link, bidirectional=bidirectional),
             tuple(
                 Element("Parameter", (("name", name), ("value", value)))
                 for name, value in stream.custom_parameters.items()
@@ -224,7 +227,7 @@ class _Translator:
 
     def _played(self, element: Element) -> Iterator[str]:
         if written := element.text.strip():
-            url = absolute_http(written, self._base_url)
+            url = self._absolute(written)
             if url is None:
                 self.losses.append(_bad_url(element.tag, "", element.line))
             else:
@@ -234,21 +237,24 @@ class _Translator:
         """In the order written. What TwiML itself ignores is left out without a loss."""
         attributes: list[tuple[str, str]] = []
         for name, value in element.attributes:
-            if name not in known or word.is_method(name):
+            if name not in known:
                 continue
-            if name in word.plain:
+            if word.is_method(name):
+                if not self._links.ours and value in _METHODS:
+                    attributes.append((name, value))
+            elif name in word.plain:
                 attributes.append((name, value))
             elif address := word.address(name):
                 attributes += self._address(element, address, value)
             else:
                 self.losses.append(no_attribute(element.tag, name, element.line))
-        if element.tag in _ASKS_ITSELF and not element.get("action"):
+        if self._links.ours and element.tag in _ASKS_ITSELF and not element.get("action"):
             action = WORDS[element.tag].addresses[0]
             attributes += self._address(element, action, self._base_url)
         return tuple(attributes)
 
     def _address(self, element: Element, address: Address, value: str) -> Attributes:
-        """One of ours for a URL, with the method SignalWire is to use: always POST."""
+        """The link for a URL; with one of ours the method SignalWire is to use, always POST."""
         if not value:
             # An empty waitUrl asks for silence; other empty URLs are none.
             return ((address.attribute, ""),) if address.attribute == "waitUrl" else ()
@@ -258,19 +264,55 @@ class _Translator:
         link = self._link(address.link, value, method, element.tag, attribute=attribute, line=line)
         if link is None:
             return ()
-        if address.method is None:
+        if address.method is None or not self._links.ours:
             return ((attribute, link),)
         return ((attribute, link), (address.method, "POST"))
 
     def _link(
         self, kind: Link, url: str, method: str, verb: str, *, attribute: str, line: int
     ) -> str | None:
-        absolute = absolute_http(url, self._base_url)
+        absolute = self._absolute(url)
         if absolute is None:
             self.losses.append(_bad_url(verb, attribute, line))
             return None
         exchange = self._links.document if kind is Link.DOCUMENT else self._links.callback
         return exchange(absolute, method, verb, attribute)
+
+    def _absolute(self, written: str) -> str | None:
+        """An http(s) URL; relative as written when the document has no URL; None if it is none."""
+        absolute = absolute_http(written, self._base_url or NOWHERE)
+        if absolute is None or self._base_url or absolute_http(written):
+            return absolute
+        return written.strip()
+
+
+def _our_stream(stream: Stream, link: MediaLink, *, bidirectional: bool) -> Attributes:
+    direction = ("realtime", "true") if bidirectional else ("track", str(stream.track))
+    attributes = (
+        ("url", link.url),
+        ("name", stream.name or link.name),
+        direction,
+        ("codec", _CODEC),
+        ("authBearerToken", link.bearer),
+        ("statusCallback", link.status_callback),
+        ("statusCallbackMethod", link.status_callback and link.status_callback_method),
+    )
+    return tuple((name, value) for name, value in attributes if value)
+
+
+def _their_stream(stream: Stream, link: MediaLink, *, bidirectional: bool) -> Attributes:
+    """The customer's own attributes; the codec that we name is the default in any case."""
+    exchanged = {
+        **dict(stream.attributes),
+        "url": link.url,
+        "statusCallback": link.status_callback,
+        "statusCallbackMethod": link.status_callback_method,
+    }
+    kept = ("url", "name", "track", "statusCallback", "statusCallbackMethod")
+    attributes = [(name, exchanged[name]) for name, _ in stream.attributes if name in kept]
+    if bidirectional:
+        attributes.append(("realtime", "true"))
+    return tuple((name, value) for name, value in attributes if value)
 
 
 def _bad_url(element: str, attribute: str, line: int) -> Loss:

@@ -23,6 +23,7 @@ class Ours:
     """Links that count, and remember what they stand for."""
 
     given: list[tuple[str, ...]] = field(default_factory=list)
+    ours: bool = True
 
     def media(self, stream: Stream, bidirectional: bool) -> MediaLink:
         number = self._note("media", stream.connect_url or "", "two" if bidirectional else "one")
