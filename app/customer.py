@@ -98,7 +98,7 @@ class Customer:
                 method=method,
                 code=error.code,
                 message=error.message,
-                advice=_ADVICE.get(error.code, ""),
+                advice=ADVICE.get(error.code, ""),
             )
             raise
         timeline.add(
@@ -185,7 +185,7 @@ def _place(url: str) -> str:
     return parts._replace(netloc=netloc, query="", fragment="").geturl()
 
 
-_ADVICE = {
+ADVICE = {
     11200: "Answer with status 200 and TwiML.",
     11203: "Answer faster: 15 s are allowed in all.",
     11205: "Check that the app runs and that its address is reachable from here.",
@@ -193,3 +193,4 @@ _ADVICE = {
     11215: "Redirect at most 10 times.",
     11220: "Serve a certificate that this machine trusts, for this host name.",
 }
+"""How to mend what keeps an app from giving a document, by Twilio's number."""

@@ -1,4 +1,4 @@
-"""`twiml-bridge`: serve, call, demo."""
+"""`twiml-bridge`: serve, call, demo, lint."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import sys
 from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from app import logs, settings
-from app.settings import Method, Settings, SettingsError
+from app.cli.choices import Held
+
+if TYPE_CHECKING:
+    from app.cli.asking import Asker
+    from app.settings import Settings
 
 cli = typer.Typer(
     name="twiml-bridge",
@@ -104,8 +107,7 @@ def call(
     from app.agent import CALLER_WAV  # noqa: PLC0415
     from app.cli.call import CallRequest, place_call  # noqa: PLC0415
 
-    if method.upper() not in get_args(Method):
-        fail(f"--method is GET or POST, not {method}")
+    method = _method(method)
     presses = [_PRESS.fullmatch(key) for key in press or ()]
     if not all(presses):
         fail("--press is a key, @ and seconds after the answer, such as 5@2.5")
@@ -118,7 +120,7 @@ def call(
         save,
         pcm,
         as_json,
-        method.upper(),
+        method,
         from_,
         to,
         round(patience * 50) * 20,
@@ -132,8 +134,39 @@ def call(
     raise typer.Exit(status)
 
 
+@cli.command()
+def lint(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH_OR_URL",
+            help="TwiML files, directories of them, - for standard input, voice URLs.",
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line for each document.")
+    ] = False,
+    method: Annotated[str, typer.Option(help="Method for voice URLs.")] = "POST",
+    base_url: Annotated[
+        str, typer.Option(help="Where the documents come from, for the relative URLs in them.")
+    ] = "",
+    limits: Annotated[
+        Held, typer.Option(help="How the documents reach Twilio: each way has its bounds.")
+    ] = Held.FETCHED,
+    local: Annotated[bool, typer.Option("--local", help="Allow ws:// streams.")] = False,
+) -> None:
+    """Say what is wrong with TwiML, with Twilio's numbers: 0 when no document has an error."""
+    from app.cli.lint import lint as check  # noqa: PLC0415
+    from app.cli.reading import Rules  # noqa: PLC0415
+
+    rules = Rules(_method(method), _base_url(base_url), limits=limits.bounds, allow_plain_ws=local)
+    raise typer.Exit(check(targets, rules, _asker(*targets), as_json=as_json))
+
+
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end on uvloop, where there is one; settings that do not work end it with 2."""
+    from app.settings import SettingsError  # noqa: PLC0415
+
     try:
         try:
             import uvloop  # noqa: PLC0415
@@ -150,10 +183,41 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
+def _method(written: str) -> str:
+    if written.upper() not in ("GET", "POST"):
+        fail(f"--method is GET or POST, not {written}")
+    return written.upper()
+
+
+def _base_url(written: str) -> str:
+    from twiml.urls import absolute_http  # noqa: PLC0415
+
+    if written and absolute_http(written) is None:
+        fail(f"--base-url is an absolute http or https URL, not {written}")
+    return written
+
+
+def _asker(*targets: str) -> Asker | None:
+    """What asks URLs; None when there is none to ask, since it takes settings and time."""
+    from app.cli.targets import is_url  # noqa: PLC0415
+
+    if not any(map(is_url, targets)):
+        return None
+    from app.cli.asking import Asker  # noqa: PLC0415
+    from app.settings import SettingsError  # noqa: PLC0415
+
+    try:
+        return Asker(_settings(local=True, log_format="console", log_level="critical"))
+    except SettingsError as error:
+        fail(str(error))
+
+
 def _settings(**chosen: object) -> Settings:
+    from app import logs, settings  # noqa: PLC0415
+
     try:
         loaded = settings.load(**chosen)
-    except SettingsError as error:
+    except settings.SettingsError as error:
         fail(str(error))
     logs.configure(loaded)
     return loaded
