@@ -1,4 +1,4 @@
-"""`twiml-bridge`: serve, call, demo, lint."""
+"""`twiml-bridge`: serve, call, demo, lint, translate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from app.cli.choices import Held
+from app.cli.choices import Dialect, Held, Language
 
 if TYPE_CHECKING:
     from app.cli.asking import Asker
@@ -161,6 +161,41 @@ def lint(
 
     rules = Rules(_method(method), _base_url(base_url), limits=limits.bounds, allow_plain_ws=local)
     raise typer.Exit(check(targets, rules, _asker(*targets), as_json=as_json))
+
+
+@cli.command()
+def translate(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH_OR_URL", help="A TwiML file, - for standard input, or a voice URL."
+        ),
+    ],
+    to: Annotated[Language, typer.Option(help="What to translate it into.")],
+    dialect: Annotated[
+        Dialect,
+        typer.Option(help="SWML as SignalWire runs it, or held to its published schema."),
+    ] = Dialect.FULL,
+    base_url: Annotated[
+        str, typer.Option(help="Where the document comes from, for the relative URLs in it.")
+    ] = "",
+    method: Annotated[str, typer.Option(help="Method for a voice URL.")] = "POST",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object: output, losses, diagnostics.")
+    ] = False,
+) -> None:
+    """Show a document in SignalWire's words, and on standard error what is lost on the way."""
+    from app.cli.reading import Rules  # noqa: PLC0415
+    from app.cli.translate import translate as show  # noqa: PLC0415
+    from app.cli.translation import NotThereError, translator  # noqa: PLC0415
+
+    try:
+        into = translator(to, dialect)
+    except NotThereError as error:
+        fail(str(error))
+    # SWML has no relative URLs; cXML reads them against the address it is fetched from.
+    rules = Rules(_method(method), _base_url(base_url), relative=to is Language.CXML)
+    raise typer.Exit(show(target, to, into, rules, _asker(target), as_json=as_json))
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
