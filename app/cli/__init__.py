@@ -1,4 +1,4 @@
-"""`twiml-bridge`: serve, call, demo, lint, translate."""
+"""`twiml-bridge`: serve, call, demo, lint, translate, bench."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from app.cli import bench
 from app.cli.choices import Dialect, Held, Language
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli.add_typer(bench.cli, name="bench")
 
 Result = TypeVar("Result")
 _PRESS = re.compile(r"([0-9*#A-D])@(\d+(?:\.\d+)?)")

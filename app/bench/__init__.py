@@ -1,0 +1,1 @@
+"""How fast this service does its work, measured on the machine at hand."""
