@@ -26,7 +26,7 @@ def test_a_record() -> None:
         'statusCallback=" https://c.example/s"/></Start>\n'
         '<Connect><Stream url="WSS://c.example/"><Parameter name="k" value="1"/>'
         '<Parameter name="K"/><Parameter name="k" value="2"/></Stream></Connect>\n'
-        '<Stop><Stream name="a" statusCallbackMethod="get" connectorName="c"/></Stop></Response>'
+        '<Stop><Stream name="a" statusCallbackMethod="GET" connectorName="c"/></Stop></Response>'
     )
     record = report(xml).record
     findings = record.pop("diagnostics")
@@ -65,7 +65,7 @@ def test_a_record() -> None:
                 "name": "a",
                 "track": None,
                 "statusCallback": None,
-                "statusCallbackMethod": "get",
+                "statusCallbackMethod": "GET",
                 "connectorName": "c",
                 "params": {},
             },

@@ -99,7 +99,7 @@ async def test_others_text_does_not_steer_the_terminal(tmp_path: Path) -> None:
     ran = await lint(path, values)
     first, second = ran.out.splitlines()
     assert first.startswith(f"{tmp_path}/x\\n\\x1b[31m.xml:1:11 ")
-    assert 'length "\\n\\x9bm"' in second
+    assert '"\\n\\x9bm"' in second
 
 
 async def test_an_encoding_that_lacks_a_character(tmp_path: Path) -> None:
