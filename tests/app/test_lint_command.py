@@ -474,6 +474,23 @@ async def test_an_app_that_answers_too_late() -> None:
     assert ran.codes == [[11203]]
 
 
+async def test_an_interrupt_while_an_app_is_asked() -> None:
+    """Ctrl-C ends that quietly too."""
+    asked = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+
+    async with tcp_server(never) as port:
+        process = await start("lint", f"http://127.0.0.1:{port}/")
+        await asked.wait()
+        process.send_signal(signal.SIGINT)
+        assert await process.communicate() == (b"", b"")
+    assert process.returncode == 130
+
+
 async def test_bad_settings(tmp_path: Path) -> None:
     """They are misuse where they are needed: to ask a URL, not to read a file."""
     bad = {"TWIML_BRIDGE_CA_FILE": str(tmp_path / "missing.pem"), "TWIML_BRIDGE_PORT": "x"}
