@@ -1,8 +1,8 @@
 """Audio as this service carries it: raw mu-law, 8000 samples a second, one channel.
 
 WAV files come in through `read_wav` and go out through `write_wav`; a carrier's live frames pass
-through `MulawDecoder` and `MulawEncoder`. Everything here is arithmetic on bytes: no clock, no
-socket, and apart from the WAV files named by the caller, no I/O.
+through `MulawDecoder`, `MulawEncoder` and `G711Decoder`. Everything here is arithmetic on bytes: no
+clock, no socket, and apart from the WAV files named by the caller, no I/O.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ MAX_WAV_BYTES = 128 * 1024 * 1024
 
 _FULL_SCALE = 2.0**31 - 1
 _MIN_RATE, _MAX_RATE, _MAX_CHANNELS = 1000, 384_000, 64
+_CARRIER_RATES = (8000, 16000, 24000)
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _WIDTHS = {_PCM: (1, 2, 3, 4), _FLOAT: (4, 8), _ALAW: (1,), _MULAW: (1,)}
 _OTHER_FORMATS = {2: "MS ADPCM", 0x11: "IMA ADPCM", 0x31: "GSM 6.10", 0x50: "MPEG", 0x55: "MP3"}
@@ -235,6 +236,32 @@ class MulawEncoder:
         if self._resampler is None:
             return audioop.ulaw2lin(mulaw, 2)
         return audioop.lin2lin(self._resampler.feed(audioop.ulaw2lin(mulaw, 4)), 4, 2)
+
+
+ALAW_TO_MULAW = audioop.lin2ulaw(audioop.alaw2lin(bytes(range(256)), 2), 2)
+"""For `bytes.translate`: the mu-law code of each A-law code."""
+
+
+class G711Decoder:
+    """Turns mu-law or A-law at 8000, 16000 or 24000 into mu-law at 8 kHz, one direction of a call.
+
+    Mu-law at 8000 passes unchanged; state carries over, so audio may be cut anywhere.
+    """
+
+    def __init__(self, law: Literal["mulaw", "alaw"], sample_rate: int) -> None:
+        if sample_rate not in _CARRIER_RATES:
+            raise AudioError(
+                f"{law} at {sample_rate} is not supported; use 8000, 16000 or 24000 a second"
+            )
+        self._linear = audioop.alaw2lin if law == "alaw" else audioop.ulaw2lin
+        self._table = ALAW_TO_MULAW if law == "alaw" else None
+        self._resampler = _live_resampler(sample_rate, SAMPLE_RATE)
+
+    def decode(self, payload: bytes) -> bytes:
+        """The next bytes of mu-law that `payload` completes."""
+        if self._resampler is not None:
+            return audioop.lin2ulaw(self._resampler.feed(self._linear(payload, 4)), 4)
+        return payload if self._table is None else payload.translate(self._table)
 
 
 def _is_linear(encoding: str, sample_rate: int) -> bool:

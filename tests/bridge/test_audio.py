@@ -14,6 +14,7 @@ from bisect import bisect
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from bridge.audio import (
     SAMPLE_RATE,
     SILENCE,
     AudioError,
+    G711Decoder,
     MulawDecoder,
     MulawEncoder,
     level_dbfs,
@@ -406,6 +408,36 @@ def test_an_encoding_is_known_in_any_case(encoding: str) -> None:
     assert MulawDecoder(encoding, 8000).decode(b"\0\0") == b"\xff"
     assert MulawEncoder(encoding, 8000).encode(b"\xff") == b"\0\0"
     assert MulawDecoder("AUDIO/X-MULAW", 8000).decode(b"\1") == b"\1"
+
+
+def test_g711_at_8000() -> None:
+    """Mu-law passes unchanged; of A-law each code becomes a neighbour of its value."""
+    assert G711Decoder("mulaw", 8000).decode(EVERY_BYTE) == EVERY_BYTE
+    converted = G711Decoder("alaw", 8000).decode(EVERY_BYTE)
+    values = {mulaw_value(byte) for byte in EVERY_BYTE}
+    for before, after in zip(EVERY_BYTE, converted, strict=True):
+        wanted = alaw_value(before)
+        assert mulaw_value(after) in sorted(values, key=lambda value: abs(value - wanted))[:2]
+
+
+@pytest.mark.parametrize("law", ["mulaw", "alaw"])
+@pytest.mark.parametrize("rate", [16000, 24000])
+@pytest.mark.parametrize("piece", [7, 160, 10_000])
+def test_g711_at_another_rate(law: Literal["mulaw", "alaw"], rate: int, piece: int) -> None:
+    """A faster carrier is resampled to the same sound, however its audio is cut."""
+    encode = ENCODINGS["mu-law" if law == "mulaw" else "A-law"][2]
+    data = encode(tone(1000, rate))
+    decoder = G711Decoder(law, rate)
+    pieces = [decoder.decode(data[at : at + piece]) for at in range(0, len(data), piece)]
+    assert b"".join(pieces) == G711Decoder(law, rate).decode(data)
+    assert sum(map(len, pieces)) == 4_000
+    assert amplitude(linear(b"".join(pieces)), 1000) == pytest.approx(0.5, rel=0.03)
+
+
+@pytest.mark.parametrize("rate", [0, 11025, 48000])
+def test_g711_at_a_rate_we_do_not_know(rate: int) -> None:
+    with pytest.raises(AudioError, match=f"mulaw at {rate} is not supported; use 8000"):
+        G711Decoder("mulaw", rate)
 
 
 @pytest.mark.contract("S48")
