@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,30 +11,11 @@ from bridge.audio import G711Decoder
 from bridge.errors import PeerError
 from bridge.playout import SILENCE
 from bridge.rtp import JitterBuffer, Packet, RtpCounters, parse
+from tests.support.rtp import SSRC, datagram, joined, sent
 
-SSRC = 0x1234_5678
 SEQUENCES = st.sampled_from([0, 1, 40_000, 65_500, 65_534, 65_535])
 TIMESTAMPS = st.sampled_from([0, 160, 1 << 31, (1 << 32) - 1, (1 << 32) - 800])
 LENGTHS = st.sampled_from([80, 160, 240, 480, 100])
-
-
-def datagram(packet: Packet, *, sources: int = 0, extension: int = -1, padding: int = 0) -> bytes:
-    """A packet on the wire, with so many contributing sources and words of extension."""
-    first = 0x80 | sources | 0x10 * (extension >= 0) | 0x20 * (padding > 0)
-    return b"".join(
-        (
-            bytes([first, packet.payload_type | 0x80 * packet.marker]),
-            packet.sequence.to_bytes(2, "big"),
-            packet.timestamp.to_bytes(4, "big"),
-            packet.ssrc.to_bytes(4, "big"),
-            bytes(range(4)) * sources,
-            b"\xbe\xde" + extension.to_bytes(2, "big") + b"\xee" * 4 * extension
-            if extension >= 0
-            else b"",
-            packet.payload,
-            bytes(padding - 1) + bytes([padding]) if padding else b"",
-        )
-    )
 
 
 PACKETS = st.builds(
@@ -130,34 +110,8 @@ class Ear:
         return True
 
 
-def payload_of(number: int, length: int = 160) -> bytes:
-    """Audio of which no two packets have the same."""
-    return bytes((number * 7 + offset) % 199 + 1 for offset in range(length))
-
-
-def sent(
-    count: int, *, first: int = 0, timestamp: int = 0, length: int = 160, **fields: Any
-) -> list[Packet]:
-    """Packets of a sender who pauses for nothing."""
-    return [
-        Packet(
-            fields.get("payload_type", 0),
-            number == 0,
-            (first + number) & 0xFFFF,
-            (timestamp + number * length) & 0xFFFF_FFFF,
-            fields.get("ssrc", SSRC),
-            payload_of(number, length),
-        )
-        for number in range(count)
-    ]
-
-
 def timed(packets: list[Packet], *, begin: int = 0, every: int = 20) -> list[tuple[int, Packet]]:
     return [(begin + every * number, packet) for number, packet in enumerate(packets)]
-
-
-def joined(packets: list[Packet]) -> bytes:
-    return b"".join(packet.payload for packet in packets)
 
 
 def test_the_next_packet_passes_at_once() -> None:
