@@ -80,8 +80,11 @@ class StreamSession:
         self._connecting = asyncio.create_task(self._connect())
 
     def fail(self, code: int, detail: str) -> None:
-        """The stream cannot begin. One that has begun is left to its socket's end."""
-        if self.media.state is State.CONNECTING:
+        """The stream cannot begin; one that was refused says why itself.
+
+        One that has begun is left to its socket's end.
+        """
+        if self.media.state is not State.OPEN:
             self.media.failed(code, detail)
             self._finish()
 

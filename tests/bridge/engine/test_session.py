@@ -796,6 +796,23 @@ async def test_marks_for_a_customer_who_never_reads() -> None:
     assert story.codes("stream.error") == [31903]
 
 
+@pytest.mark.parametrize(("refusal", "code"), [(0, 31900), (31922, 31922)])
+async def test_failing_without_a_begin(refusal: int, code: int) -> None:
+    """A stream that is failed before it began ends; one that was refused says why itself."""
+    async with running_engine() as engine:
+        story = Story()
+        source = Stream(refusal=refusal, refusal_reason="not wss")
+        media = story.call.begin_stream(source, bidirectional=False, random_bytes=bytes)
+        ended = asyncio.Event()
+        session = StreamSession(
+            engine, story.call, source, media, playback=None, ended=lambda _: ended.set()
+        )
+        session.fail(31900, "the carrier gave up")
+        assert ended.is_set()
+        assert story.codes("stream.error") == [code]
+        assert len(story.told("stream.stopped")) == 1
+
+
 async def test_a_socket_that_opens_too_late() -> None:
     """A socket that opens when its stream has failed meanwhile is closed without a word."""
     async with consumer() as app, running_engine() as engine:
