@@ -18,6 +18,7 @@ class StreamLimits:
     `close_time`: for the closing handshake and what is still unsent.
     `carrier_idle`: a carrier's socket that says nothing for this long is pinged, and given up after
     as long again without an answer.
+    `reorder_time`: how long an RTP packet waits for one that was sent before it; three of 20 ms.
     """
 
     connect_time: float = 5.0
@@ -27,3 +28,4 @@ class StreamLimits:
     close_time: float = 1.0
     carrier_idle: float = 30.0
     playout_bytes: int = 10 * 60 * 8_000
+    reorder_time: float = 0.06

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from bridge.engine.clock import Wheel
 from bridge.engine.connect import StreamConnector
+from bridge.engine.rtp import RtpPorts
 from bridge.engine.sender import CallbackSender
 from bridge.engine.webhook import Webhooks
 from bridge.ids import RandomBytes
@@ -30,3 +31,5 @@ class Engine:
     wheel: Wheel = field(default_factory=Wheel)
     random_bytes: RandomBytes = secrets.token_bytes
     now: Callable[[], datetime] = utc_now
+    ports: RtpPorts | None = None
+    """Where taps come in over RTP; None: over WebSockets."""
