@@ -131,11 +131,12 @@ def test_the_next_packet_passes_at_once() -> None:
     assert ear.audio == joined(packets)
 
 
-def test_the_first_packet_has_the_time_of_its_arrival() -> None:
+@pytest.mark.parametrize("begin", [20, 100, 5_000])
+def test_the_first_packet_has_the_time_of_its_arrival(begin: int) -> None:
     """A source that begins later than the stream is as much later on the stream's clock."""
     ear = Ear()
-    ear.hears(timed(sent(3, timestamp=777), begin=5_000))
-    assert ear.times == [4_980, 5_000, 5_020]
+    ear.hears(timed(sent(3, timestamp=777), begin=begin))
+    assert ear.times == [begin - 20, begin, begin + 20]
 
 
 def test_alaw_becomes_mulaw() -> None:
@@ -214,7 +215,8 @@ def test_losses_and_duplicates(
 
 
 @pytest.mark.parametrize("window", [0, 20, 60, 200])
-def test_the_window_is_kept(window: int) -> None:
+@pytest.mark.parametrize("ticks", [False, True])
+def test_the_window_is_kept(window: int, ticks: bool) -> None:
     """A missing packet is waited for as long as the window says, and then given up."""
     for late in (False, True):
         ear = Ear(window)
@@ -223,10 +225,8 @@ def test_the_window_is_kept(window: int) -> None:
         ear.buffer.tick(window + 1)
         assert ear.times == [0]
         ear.buffer.receive(packets[2], 500)
-        if late:
-            ear.buffer.tick(501 + window)
-        else:
-            ear.buffer.tick(500 + window)
+        if ticks:
+            ear.buffer.tick(500 + window + late)
         ear.buffer.receive(packets[1], 500 + window + late)
         assert ear.times == [0, 20, 40]
         middle = SILENCE if late else packets[1].payload
@@ -298,6 +298,39 @@ def test_other_payloads_take_their_turn() -> None:
     assert ear.counted(other=2)
 
 
+def test_losses_around_another_payload() -> None:
+    """Losses on either side of it are both filled with silence; its own time is a gap."""
+    ear = Ear()
+    packets = sent(7)
+    packets[3] = packets[3]._replace(payload_type=13, payload=b"\1")
+    ear.hears([pair for pair in timed(packets) if pair[1].sequence not in (2, 4)])
+    assert ear.audio == joined(packets[:2]) + SILENCE * 2 + joined(packets[5:])
+    assert ear.times == [0, 20, 40, 60, 100, 120]
+    assert ear.counted(lost=2, other=1, silence_bytes=320)
+
+
+def test_a_pause_after_a_loss() -> None:
+    """A loss that has been filled is not filled again where the sender pauses."""
+    ear = Ear()
+    packets = sent(5) + sent(3, first=5, timestamp=80_000)
+    arrivals = [*timed(packets[:5]), *timed(packets[5:], begin=10_000)]
+    ear.hears([pair for pair in arrivals if pair[1].sequence != 2])
+    assert ear.audio == joined(packets[:2]) + SILENCE + joined(packets[3:])
+    assert ear.times == [0, 20, 40, 60, 80, 10_000, 10_020, 10_040]
+    assert ear.counted(lost=1, silence_bytes=160)
+
+
+def test_a_sender_who_hurries() -> None:
+    """Minutes that come at once keep their times, losses and all."""
+    ear = Ear()
+    packets = sent(1_000)
+    ear.hears([(0, packet) for packet in packets if packet.sequence not in (700, 800, 801)])
+    expected = [SILENCE if n in (700, 800, 801) else p.payload for n, p in enumerate(packets)]
+    assert ear.audio == b"".join(expected)
+    assert ear.times == [20 * n for n in range(1_000)]
+    assert ear.counted(lost=3, silence_bytes=480)
+
+
 @given(SEQUENCES, SEQUENCES, st.permutations(range(4)))
 def test_another_source(first: int, second: int, order: list[int]) -> None:
     """A new SSRC, or a sequence begun anew, goes on where the old one ended, in any first order."""
@@ -311,14 +344,26 @@ def test_another_source(first: int, second: int, order: list[int]) -> None:
 
 
 @pytest.mark.parametrize("ssrc", [SSRC, SSRC + 1])
-def test_a_source_that_begins_anew_after_a_pause(ssrc: int) -> None:
-    """The time of the pause is kept: a new sequence has the time of its arrival."""
+@pytest.mark.parametrize(("begin", "time"), [(3_000, 2_980), (320, 300), (319, 100), (100, 100)])
+def test_a_source_that_begins_anew_after_a_pause(ssrc: int, begin: int, time: int) -> None:
+    """The time of a pause is kept: a new sequence that is 200 ms late has that of its arrival."""
     ear = Ear()
     packets = sent(5) + sent(5, first=20_000, ssrc=ssrc)
-    ear.hears([*timed(packets[:5]), *timed(packets[5:], begin=3_000)])
+    ear.hears([*timed(packets[:5]), *timed(packets[5:], begin=begin)])
     assert ear.audio == joined(packets)
-    assert ear.times[4:7] == [80, 2_980, 3_000]
+    assert ear.times[4:7] == [80, time, time + 20]
     assert ear.counted(restarts=1)
+
+
+def test_what_waits_when_another_source_begins() -> None:
+    """Packets of the old source that wait for a lost one are heard before the new one's."""
+    ear = Ear()
+    old, new = sent(5), sent(5, first=20_000, ssrc=SSRC + 1)
+    arrivals = [*timed(old), *timed(new, begin=100)]
+    ear.hears([pair for pair in arrivals if pair[1] is not old[3]])
+    assert ear.audio == joined(old[:3]) + SILENCE + old[4].payload + joined(new)
+    assert ear.times == [20 * n for n in range(10)]
+    assert ear.counted(restarts=1, lost=1, silence_bytes=160)
 
 
 def test_a_stray_packet() -> None:
