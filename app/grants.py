@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.customer import CallContext
+from bridge.dialects.tap import Direction
 from twiml.actions import Stream
 
 MEDIA = "media"
+TAP = "tap"
 DOCUMENT = "document"
 CALLBACK = "callback"
 STREAM_STATUS = "stream-status"
@@ -25,6 +27,15 @@ class StreamGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class TapGrant:
+    """One direction of a stream, which the carrier may open a socket for once."""
+
+    context: CallContext
+    stream_sid: str
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
 class UrlGrant:
     """A URL of the customer's that the carrier may have asked, told or played through us.
 
@@ -38,4 +49,4 @@ class UrlGrant:
     attribute: str = ""
 
 
-Grant = StreamGrant | UrlGrant
+Grant = StreamGrant | TapGrant | UrlGrant

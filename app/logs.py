@@ -31,6 +31,7 @@ SAFE = frozenset(
         "seconds",
         "status",
         "stream",
+        "track",
         "tracks",
         "verb",
         # A stream's counters
@@ -42,6 +43,20 @@ SAFE = frozenset(
         "marks_echoed",
         "clears",
         "faults",
+        # A tap's counters
+        "received_bytes",
+        "padded_bytes",
+        "pause_ms",
+        "packets",
+        "lost",
+        "late",
+        "duplicates",
+        "strays",
+        "other",
+        "restarts",
+        "silence_bytes",
+        "ignored",
+        "foreign",
     }
 )
 _EXPLAINED = frozenset({"message", "advice", "url"})

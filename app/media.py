@@ -12,7 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from app import grants
-from app.grants import StreamGrant
+from app.grants import StreamGrant, TapGrant
 from app.security import TokenError
 from app.service import Service
 from bridge.engine.signalwire import SignalWireLeg
@@ -25,10 +25,15 @@ log = structlog.get_logger("media")
 
 
 def create_acceptor(service: Service) -> Acceptor:
-    """Decides which media sockets are let in: token good and unused, bearer right, call alive."""
+    """Decides which media sockets are let in: token good and unused, bearer right, call alive.
+
+    A tap is let in by its token alone: SignalWire lets it carry no other (S section 1.7).
+    """
 
     def accept(path: str, headers: dict[str, str]) -> Handler | Refusal:
         token = path.partition("?")[0].removeprefix(PREFIX)
+        if service.tokens.made_for(grants.TAP, token):
+            return _accept_tap(service, token)
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         expected = service.tokens.bearer(token)
         if scheme.lower() != "bearer" or not hmac.compare_digest(
@@ -57,6 +62,19 @@ def create_acceptor(service: Service) -> Acceptor:
         return leg
 
     return accept
+
+
+def _accept_tap(service: Service, token: str) -> Handler | Refusal:
+    try:
+        grant = service.tokens.redeem(grants.TAP, token)
+    except TokenError as error:
+        log.warning("tap's socket refused", why=str(error))
+        return Refusal(404, f"No such tap: {error}.")
+    assert isinstance(grant, TapGrant)
+    live = service.calls.get(grant.context.call.sid)
+    leg = live.taps.get(grant.stream_sid) if live else None
+    handler = leg.handler(grant.direction) if leg else None
+    return handler or Refusal(404, "The tap, or its call, is over.")
 
 
 def media_protocol(service: Service) -> type[asyncio.Protocol]:

@@ -90,13 +90,7 @@ class Tokens(Generic[Payload]):
 
     def redeem(self, purpose: str, token: str) -> Payload:
         """What a token stands for; raises TokenError."""
-        try:
-            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except ValueError as error:
-            raise TokenError("not a token") from error
-        body, mac = raw[:16], raw[16:]
-        if len(raw) != 32 or not hmac.compare_digest(mac, self._mac(purpose, body)):
-            raise TokenError("the token is not ours, or not for this")
+        body = self._body(purpose, token)
         issued = self._issued.get(body[:12])
         if issued is None:
             raise TokenError("the token has been used, or its call is over")
@@ -106,6 +100,14 @@ class Tokens(Generic[Payload]):
         if issued.once:
             self._drop(body[:12])
         return issued.payload
+
+    def made_for(self, purpose: str, token: str) -> bool:
+        """Whether we made a token for this, be it good still or not."""
+        try:
+            self._body(purpose, token)
+        except TokenError:
+            return False
+        return True
 
     def bearer(self, token: str) -> str:
         """A second secret that belongs to a token, for an Authorization header."""
@@ -126,6 +128,17 @@ class Tokens(Generic[Payload]):
         now = self.clock()
         for key in [key for key, issued in self._issued.items() if issued.expires < now]:
             self._drop(key)
+
+    def _body(self, purpose: str, token: str) -> bytes:
+        """What a token says; raises TokenError when it is not ours."""
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except ValueError as error:
+            raise TokenError("not a token") from error
+        body, mac = raw[:16], raw[16:]
+        if len(raw) != 32 or not hmac.compare_digest(mac, self._mac(purpose, body)):
+            raise TokenError("the token is not ours, or not for this")
+        return body
 
     def _drop(self, key: bytes) -> None:
         issued = self._issued.pop(key)

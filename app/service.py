@@ -21,7 +21,9 @@ from bridge.engine.connect import StreamConnector, tls_context
 from bridge.engine.core import Engine
 from bridge.engine.guard import AddressGuard
 from bridge.engine.http import new_client
+from bridge.engine.rtp import RtpPorts
 from bridge.engine.sender import CallbackSender
+from bridge.engine.tap import TapLeg
 from bridge.engine.webhook import Webhooks
 from bridge.ids import alias
 from bridge.timeline import Timeline
@@ -43,17 +45,42 @@ def _tls(settings: Settings) -> ssl.SSLContext:
         raise SettingsError(f"TWIML_BRIDGE_CA_FILE: {settings.ca_file}: {error}") from error
 
 
+def _ports(settings: Settings) -> RtpPorts | None:
+    """Where taps come in over RTP, if they do."""
+    if not settings.rtp_host:
+        return None
+    ports = RtpPorts(settings.rtp_bind, settings.rtp_range)
+    try:
+        ports.check()
+    except OSError as error:
+        raise SettingsError(
+            f"TWIML_BRIDGE_RTP_BIND: {settings.rtp_bind}: {error.strerror or error};"
+            " use an address of this machine, or 0.0.0.0 for all"
+        ) from error
+    return ports
+
+
 @dataclass(slots=True)
 class LiveCall:
-    """A call of this service. `legs` holds what ends each of its legs here."""
+    """A call of this service. `legs` holds what ends each of its legs here.
+
+    `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
+    their last tap has ended.
+    """
 
     context: CallContext
     last_seen: float
     legs: set[Callable[[], None]] = field(default_factory=set)
+    taps: dict[str, TapLeg] = field(default_factory=dict)
 
     @property
     def call(self) -> Call:
         return self.context.call
+
+    @property
+    def has_media(self) -> bool:
+        """Whether a leg runs; a tap that SignalWire has not opened is none."""
+        return bool(self.legs) or any(leg.running for leg in self.taps.values())
 
 
 class Service:
@@ -78,6 +105,7 @@ class Service:
             webhooks=webhooks,
             sender=CallbackSender(webhooks),
             limits=settings.limits,
+            ports=_ports(settings),
         )
         self.customer = Customer(webhooks, allow_plain_ws=settings.local)
         self.lifetime = settings.call_hours * 3600
@@ -96,7 +124,7 @@ class Service:
         A carrier that never reports a call's end must not fill the service up with silent ones.
         """
         recently = time.monotonic() - 60
-        return sum(1 for live in self.calls.values() if live.legs or live.last_seen > recently)
+        return sum(1 for live in self.calls.values() if live.has_media or live.last_seen > recently)
 
     @property
     def full(self) -> bool:
@@ -117,7 +145,7 @@ class Service:
     ) -> LiveCall:
         """A new call, with the route of the number that was called."""
         if len(self.calls) >= 10 * self.settings.max_calls:
-            quiet = (known for known, live in self.calls.items() if not live.legs)
+            quiet = (known for known, live in self.calls.items() if not live.has_media)
             self.end_call(next(quiet, ""), "expired")
         timeline = Timeline(clock=time.monotonic, observer=lambda entry: log_entry(sid, entry))
         call = Call(sid, account_sid, parties, timeline, status, extra)
@@ -134,6 +162,8 @@ class Service:
         live.call.status = CallStatus.COMPLETED
         for stop in tuple(live.legs):
             stop()
+        for leg in tuple(live.taps.values()):
+            leg.stop()
         self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK), grace=LATE)
         live.call.timeline.add("call.ended", reason=reason)
         self.ended[sid] = live
@@ -177,4 +207,6 @@ class Service:
         await self.drain()
         if self._sweeper is not None:
             self._sweeper.cancel()
+        if self.engine.ports is not None:
+            self.engine.ports.close()
         await self.client.aclose()

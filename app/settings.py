@@ -6,10 +6,18 @@ The table in docs/settings.md is made from this class.
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bridge.limits import StreamLimits
@@ -105,6 +113,26 @@ class Settings(BaseSettings):
         description="A media socket silent for so long is warned of (31953) and pinged; after as"
         " long again without an answer it is given up.",
     )
+    rtp_host: str = Field(
+        "",
+        description="Public IPv4 address at which SignalWire's taps reach this service over RTP;"
+        " empty: they come over WebSockets.",
+    )
+    rtp_bind: str = Field(
+        "0.0.0.0",  # noqa: S104
+        description="Local IPv4 address to receive RTP at.",
+    )
+    rtp_ports: str = Field(
+        "40000-40100",
+        description="UDP ports for RTP, of which the even ones are used: one for each track that is"
+        " streamed at once.",
+    )
+    rtp_jitter_ms: int = Field(
+        60,
+        ge=0,
+        le=1000,
+        description="How long an RTP packet waits for those that were sent before it.",
+    )
     operator_token: SecretStr = Field(
         SecretStr(""),
         description="Bearer token for /calls; empty: served in local mode only, to this machine.",
@@ -113,6 +141,25 @@ class Settings(BaseSettings):
         "info", description="Least severity that is logged."
     )
     log_format: Literal["json", "console"] = Field("json", description="How logs are written.")
+
+    @field_validator("rtp_host", "rtp_bind")
+    @classmethod
+    def _address(cls, value: str, info: ValidationInfo) -> str:
+        """An IPv4 address; only `rtp_host` may be empty."""
+        if value or info.field_name == "rtp_bind":
+            try:
+                IPv4Address(value)
+            except ValueError:
+                raise ValueError("write an IPv4 address, such as 203.0.113.7") from None
+        return value
+
+    @field_validator("rtp_ports")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        low, high = _bounds(value)
+        if not 1024 <= low <= high <= 65535 or (low == high and low % 2):
+            raise ValueError("write two ports from 1024 to 65535, such as 40000-40100")
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> Settings:
@@ -124,6 +171,8 @@ class Settings(BaseSettings):
                 missing.append("TWIML_BRIDGE_PUBLIC_URL must begin with https:// and a host")
             if not self.auth_token.get_secret_value():
                 missing.append("TWIML_BRIDGE_AUTH_TOKEN (your Twilio auth token, or a new secret)")
+            if self.rtp_host and not IPv4Address(self.rtp_host).is_global:
+                missing.append("TWIML_BRIDGE_RTP_HOST to an address that the internet can reach")
         if missing:
             raise ValueError("set " + "; ".join(missing) + "; or use local mode (--local)")
         return self
@@ -148,6 +197,12 @@ class Settings(BaseSettings):
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
+    def rtp_range(self) -> range:
+        """The UDP ports that RTP may use."""
+        low, high = _bounds(self.rtp_ports)
+        return range(low, high + 1)
+
+    @property
     def limits(self) -> StreamLimits:
         return StreamLimits(
             connect_time=self.stream_connect_seconds,
@@ -156,7 +211,14 @@ class Settings(BaseSettings):
             waiting_frames=int(self.stream_connect_seconds * 50 * 2) + 1,
             close_time=self.stream_close_seconds,
             carrier_idle=self.carrier_idle_seconds,
+            reorder_time=self.rtp_jitter_ms / 1000,
         )
+
+
+def _bounds(ports: str) -> tuple[int, int]:
+    """Both ends of a range such as 40000-40100; zeros when it is none."""
+    found = re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", ports)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def load(**overrides: object) -> Settings:

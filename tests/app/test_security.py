@@ -111,7 +111,9 @@ def test_a_token_is_for_one_purpose(tokens: Tokens[str]) -> None:
     for purpose in ("document", "medi", "media ", ""):
         with pytest.raises(TokenError, match="not ours, or not for this"):
             tokens.redeem(purpose, token)
+        assert not tokens.made_for(purpose, token)
     assert tokens.redeem("media", token) == "a"
+    assert tokens.made_for("media", token)  # still, though it is used up
 
 
 def test_a_token_issued_for_once_is_used_up(tokens: Tokens[str]) -> None:

@@ -82,6 +82,16 @@ def test_each_fault_has_a_line_of_its_own_and_shows_no_value() -> None:
         ("stream_message_bytes", 1024, 1023),
         ("stream_unsent_bytes", 4096, 4095),
         ("carrier_idle_seconds", 0.001, 0),
+        ("rtp_host", "203.0.113.7", "bridge.example.com"),
+        ("rtp_host", "", "::1"),
+        ("rtp_bind", "0.0.0.0", ""),
+        ("rtp_ports", "1024-65535", "1023-65535"),
+        ("rtp_ports", "40000-40000", "40001-40001"),
+        ("rtp_ports", "65534-65535", "65534-65536"),
+        ("rtp_ports", "40001-40002", "40002-40001"),
+        ("rtp_ports", "40000-40100", "40000"),
+        ("rtp_jitter_ms", 0, -1),
+        ("rtp_jitter_ms", 1000, 1001),
         ("account_sid", "AC" + "0a" * 16, "AC" + "0A" * 16),
         ("account_sid", "", "AC" + "0" * 33),
         ("voice_method", "GET", "PUT"),
@@ -108,6 +118,19 @@ def test_bounds(name: str, within: object, beyond: object) -> None:
 def test_base_url(given: dict[str, object], url: str) -> None:
     """Our own address is the public one, or else where we listen, without a slash at the end."""
     assert load(local=True, **given).base_url == url
+
+
+def test_rtp_is_for_an_address_of_the_internet() -> None:
+    """Outside local mode SignalWire must be able to reach the address that it is told."""
+    with pytest.raises(SettingsError, match="TWIML_BRIDGE_RTP_HOST to an address that the inter"):
+        load(**LIVE, rtp_host="10.0.0.5")
+    assert load(**LIVE, rtp_host="8.8.8.8").rtp_host == "8.8.8.8"
+    assert load(local=True, rtp_host="127.0.0.1").rtp_host == "127.0.0.1"
+
+
+def test_rtp_ports() -> None:
+    """Both ends of the range belong to it."""
+    assert load(local=True, rtp_ports="40000-40003").rtp_range == range(40000, 40004)
 
 
 def test_signing_keys() -> None:
@@ -141,6 +164,7 @@ def test_limits() -> None:
         stream_message_bytes=4096,
         stream_unsent_bytes=5000,
         carrier_idle_seconds=6,
+        rtp_jitter_ms=100,
     ).limits
     assert limits == StreamLimits(
         connect_time=1,
@@ -149,4 +173,5 @@ def test_limits() -> None:
         unsent_size=5000,
         waiting_frames=101,
         carrier_idle=6,
+        reorder_time=0.1,
     )

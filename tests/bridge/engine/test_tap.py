@@ -81,7 +81,10 @@ class Tapped:
         return self._stack.enter_context(sender(self.leg.port(direction)))
 
     async def customer(self) -> ServerConnection:
-        return await self.app.accept()
+        """The customer's socket, once the stream has started."""
+        customer = await self.app.accept()
+        await self.story.until("stream.started")
+        return customer
 
 
 @asynccontextmanager
