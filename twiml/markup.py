@@ -30,7 +30,7 @@ def render(root: Element) -> str:
 
 def _lines(element: Element, indent: str) -> Iterator[str]:
     if not element.content or any(isinstance(part, str) for part in element.content):
-        yield f"{indent}{_inline(element)}\n"
+        yield f"{indent}{inline(element)}\n"
         return
     yield f"{indent}<{_tag(element)}>\n"
     for child in element.children:
@@ -38,11 +38,12 @@ def _lines(element: Element, indent: str) -> Iterator[str]:
     yield f"{indent}</{element.tag}>\n"
 
 
-def _inline(element: Element) -> str:
+def inline(element: Element) -> str:
+    """An element on one line."""
     if not element.content:
         return f"<{_tag(element)}/>"
     inner = "".join(
-        legal(part).translate(_TEXT) if isinstance(part, str) else _inline(part)
+        legal(part).translate(_TEXT) if isinstance(part, str) else inline(part)
         for part in element.content
     )
     return f"<{_tag(element)}>{inner}</{element.tag}>"

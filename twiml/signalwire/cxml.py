@@ -10,7 +10,6 @@ With links that are not ours the document stays as written but for what SignalWi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from twiml.actions import (
     Action,
@@ -26,16 +25,16 @@ from twiml.actions import (
     Stream,
     lookup,
 )
-from twiml.document import FETCHED, Document
+from twiml.document import Document
 from twiml.markup import render
 from twiml.schema import Text, rule_for
 from twiml.signalwire.links import NOWHERE, Links, MediaLink
 from twiml.signalwire.losses import Loss, no_attribute, no_element
+from twiml.signalwire.translation import Translation, size_loss, too_large
 from twiml.signalwire.vocabulary import VERBS, WORDS, Address, Link, Word
 from twiml.urls import absolute_http
 
 _CODEC = "PCMU@8000h"
-_MAX_BYTES = FETCHED.max_bytes
 _ASKS_ITSELF = frozenset({"Gather", "Record"})
 """Without an `action` these two ask the current document's URL."""
 _NEEDS_CONTENT = frozenset({"Dial", "Refer", "Sip"})
@@ -43,36 +42,13 @@ _METHODS = frozenset({"GET", "POST"})
 """SignalWire refuses a document with any other (13221)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
-    """A cXML document, and what of the TwiML is not in it.
-
-    `refused` are the streams left out for a fault of their own that the call could have reached,
-    each with whether it is bidirectional.
-    """
-
-    output: str
-    losses: tuple[Loss, ...] = ()
-    refused: tuple[tuple[Stream, bool], ...] = ()
-
-    @property
-    def too_large(self) -> bool:
-        """Whether SignalWire would refuse it: "Document at most 64 kB" (11750)."""
-        return _too_large(self.output)
-
-
 def translate(document: Document, links: Links, base_url: str) -> Translation:
     """The cXML of a usable document whose own URL is `base_url`; empty when it has none."""
     translator = _Translator(links, base_url)
     output = render(Element("Response", content=translator.response(document.actions)))
-    if _too_large(output):
-        why = f"makes a document too large: over {_MAX_BYTES} bytes."
-        translator.losses.append(Loss("Response", "", 0, why))
+    if too_large(output):
+        translator.losses.append(size_loss())
     return Translation(output, tuple(translator.losses), tuple(translator.refused))
-
-
-def _too_large(output: str) -> bool:
-    return len(output.encode()) > _MAX_BYTES
 
 
 def apology(text: str) -> str:

@@ -11,8 +11,9 @@ from lxml import etree
 from twiml.actions import Connect, Parameter, Say, Stream
 from twiml.document import Document
 from twiml.parser import parse
-from twiml.signalwire.cxml import Translation, apology, translate
+from twiml.signalwire.cxml import apology, translate
 from twiml.signalwire.links import MediaLink
+from twiml.signalwire.translation import Translation
 
 BASE = "https://customer.example/voice/answer"
 FOLDER = Path(__file__).parents[3] / "fixtures" / "twiml"

@@ -1,0 +1,136 @@
+"""Putting the call through: `<Dial>` as `connect` or `join_conference` (S section 7.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twiml.actions import Conference, Dial, Element, Queue, Sip, Uri
+from twiml.signalwire.swml import queues
+from twiml.signalwire.swml.conferences import join_conference
+from twiml.signalwire.swml.expressions import Step
+from twiml.signalwire.swml.parties import Destination, caller, destinations, dialled
+from twiml.signalwire.swml.recordings import record_call
+from twiml.signalwire.swml.writing import Writing
+
+_WATCHED = ("answered", "ended")
+"""Of a leg: enough to know who answered and for how long."""
+
+
+def dial(writing: Writing, action: Dial) -> Iterator[Step]:
+    """Put the caller through; then go on at the action's document or the next verb."""
+    link = writing.action(action)
+    steps = list(_put_through(writing, action, link))
+    if not steps:
+        writing.lose(action, "", "has nobody left in it whom SWML can call, and is left out.")
+        return
+    writing.lose_attributes(action)
+    yield from steps
+    if link is not None:
+        yield {"transfer": {"dest": link}}
+
+
+def _put_through(writing: Writing, action: Dial, link: str | None) -> Iterator[Step]:
+    """The step that puts the call through, recorded or not; none when nobody can be called."""
+    conference = _only(writing, action, Conference)
+    if isinstance(conference, Conference):
+        step = join_conference(writing, action, conference)
+        if step is not None:
+            yield step
+        return
+    recorded = action.record != "do-not-record"
+    queue = _only(writing, action, Queue)
+    if isinstance(queue, Queue):
+        # After a recording there is more to do than the action.
+        places = queues.destination(writing, queue, None if recorded else link)
+    else:
+        places = _parties(writing, action)
+    if places is None:
+        return
+    step = {"connect": places | _common(writing, action, places)}
+    if not recorded:
+        yield step
+        return
+    control_id = writing.number("dial")
+    yield _recording(writing, action, control_id)
+    yield step
+    yield {"stop_record_call": {"control_id": control_id}}
+
+
+def _only(writing: Writing, action: Dial, kind: type[Element]) -> Element | None:
+    """The noun of a kind that stands alone; whatever stands beside it is lost."""
+    found = next((noun for noun in action.children if isinstance(noun, kind)), None)
+    for noun in action.children if found is not None else ():
+        if noun is not found:
+            why = f"cannot stand beside a <{kind.__name__}>."
+            writing.lose(noun, "", why, "It is not dialled.")
+    return found
+
+
+def _parties(writing: Writing, action: Dial) -> dict[str, Any] | None:
+    """Whom to ring: `to` for one, `parallel` for several at once, `serial` for one by one."""
+    if not action.children:
+        number = dialled(action.text)
+        if number is None and action.text.strip():
+            writing.lose(action, "", "is not a phone number.", "It is not dialled.")
+        return None if number is None else {"to": number}
+    found: list[Destination] = []
+    several_uris = False
+    for noun in action.children:
+        places = list(destinations(writing, noun))
+        several_uris |= isinstance(noun, Sip) and len(places) > 1
+        found += places
+    if not found:
+        return None
+    if len(found) == 1:
+        return found[0]
+    alone = len(action.children) == 1
+    if several_uris and not alone and not action.sequential:
+        uri = next(part for noun in action.children for part in noun.children)
+        why = "cannot be tried in turn beside other nouns."
+        if isinstance(uri, Uri):
+            writing.lose(uri, "priority", why, "All addresses are dialled at once.")
+    return {"serial" if action.sequential or alone else "parallel": found}
+
+
+def _common(writing: Writing, action: Dial, places: dict[str, Any]) -> dict[str, Any]:
+    """What holds for the whole `<Dial>`. SWML's time-out is another: it is always written."""
+    keys: dict[str, Any] = {}
+    if action.caller_id and action.caller_id.strip():
+        keys["from"] = caller(action.caller_id)
+    keys |= {"timeout": action.timeout, "max_duration": action.time_limit}
+    if action.answer_on_bridge:
+        keys["answer_on_bridge"] = True
+    if action.ring_tone is not None:
+        country = action.ring_tone.partition("-")[0]
+        if country != action.ring_tone:
+            why = "has no counterpart in SWML."
+            writing.lose(action, "ringTone", why, f"The ring tone is that of {country}.")
+        keys["ringback"] = [f"ring:{country}"]
+    return keys | _watch(writing, action, places)
+
+
+def _watch(writing: Writing, action: Dial, places: dict[str, Any]) -> dict[str, Any]:
+    """What tells us who answered. The strict dialect has it for each leg only."""
+    if writing.full:
+        return {"status_url": writing.links.watch("Dial")}
+    legs = places.get("serial") or places.get("parallel") or [places]
+    if any("call_state_url" in leg for leg in legs) and action.action:
+        why = "has no DialCallSid and DialCallDuration beside a noun's statusCallback."
+        writing.lose(action, "action", why, "The full dialect has them.")
+    if "call_state_url" in places:
+        return {}
+    return {"call_state_url": writing.links.watch("Dial"), "call_state_events": list(_WATCHED)}
+
+
+def _recording(writing: Writing, action: Dial, control_id: str) -> Step:
+    if action.record.startswith("record-from-answer"):
+        why = "begins with the answer."
+        writing.lose(action, "record", why, "The recording begins with the ringing.")
+    return record_call(
+        writing,
+        action,
+        stereo=action.record.endswith("-dual"),
+        track=action.recording_track,
+        control_id=control_id,
+    )

@@ -1,0 +1,166 @@
+"""Streams: `<Start>`, `<Stop>` and `<Connect>` (S section 7.5).
+
+Every stream leads to us, whatever the customer wrote. What SignalWire cannot begin it reports to
+the document alone; a request tells us, who owe the customer a stream-error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from twiml.actions import Connect, Recording, Room, Start, Stop, Stream
+from twiml.signalwire.swml.expressions import CONNECT_FAILED, STREAM_FAILED, TAP_FAILED, Step
+from twiml.signalwire.swml.recordings import record_call
+from twiml.signalwire.swml.writing import Writing
+
+_CODEC = "PCMU"
+_LISTEN = "-listen"
+"""What the second tap of a stream has after the stream's name."""
+FAILED_EVENT = "twiml_bridge.stream.failed"
+"""`event_type` of our own request when SignalWire could not begin a stream."""
+_CONNECT_SECONDS = 2
+_ANSWER_SECONDS = 5
+"""How long the document waits for us then; without limits it might wait for ever."""
+_NOT_IN_ROOM_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def start(writing: Writing, action: Start) -> Iterator[Step]:
+    """Begin what runs beside the document."""
+    writing.lose_attributes(action)
+    for noun in action.children:
+        match noun:
+            case Stream():
+                if _opens(writing, noun, bidirectional=False):
+                    yield from _stream(writing, noun) if writing.full else _taps(writing, noun)
+            case Recording():
+                yield from _recording(writing, noun)
+            case _:
+                writing.lose_element(noun)
+
+
+def stop(writing: Writing, action: Stop) -> Iterator[Step]:
+    """End what runs beside the document, by name; an unknown name does no harm."""
+    for noun in action.children:
+        match noun:
+            case Stream(name=str(name)) if name:
+                if writing.full:
+                    yield {"stop_stream": {"control_id": name}}
+                else:
+                    yield {"stop_tap": {"control_id": name}}
+                    yield {"stop_tap": {"control_id": name + _LISTEN}}
+            case Stream():
+                writing.lose(noun, "", "has no name and stops nothing.")
+            case Recording():
+                yield {"stop_record_call": {}}
+            case _:
+                writing.lose_element(noun)
+
+
+def connect(writing: Writing, action: Connect) -> Iterator[Step]:
+    """Hand the call over; when it comes back, go on at the action's document or the next verb."""
+    carried = False
+    for noun in action.children:
+        match noun:
+            case Stream():
+                carried = True
+                if _opens(writing, noun, bidirectional=True):
+                    yield from _two_way(writing, noun)
+            case Room():
+                carried = True
+                yield _room(writing, noun)
+            case _:
+                writing.lose_element(noun)
+    if carried and action.action:
+        link = writing.document(action, "action", action.action, action.method)
+        if link is not None:
+            yield {"transfer": {"dest": link}}
+
+
+def _opens(writing: Writing, stream: Stream, *, bidirectional: bool) -> bool:
+    """Whether a stream can begin at all; notes it if not."""
+    if stream.refusal:
+        writing.refused.append((stream, bidirectional))
+        why = f"is refused ({stream.refusal}): {stream.refusal_reason}"
+        writing.lose(stream, "", why)
+        return False
+    writing.lose_attributes(stream, "Start")
+    return True
+
+
+def _stream(writing: Writing, stream: Stream) -> Iterator[Step]:
+    link = writing.links.media(stream, False)
+    name = stream.name or link.name
+    keys: dict[str, Any] = {
+        "url": link.url,
+        "control_id": name,
+        "name": name,
+        "track": str(stream.track),
+        "codec": _CODEC,
+        "status_url": link.status_callback,
+        "authorization_bearer_token": link.bearer,
+    }
+    if stream.custom_parameters:
+        keys["custom_parameters"] = stream.custom_parameters
+    yield {"stream": keys}
+    yield _tell_of_failure(STREAM_FAILED, link.status_callback)
+
+
+def _taps(writing: Writing, stream: Stream) -> Iterator[Step]:
+    """One tap for each track: how `both` mixes them is unknown (S section 1.7)."""
+    for number, link in enumerate(writing.links.taps(stream)):
+        keys = {"uri": link.uri}
+        if stream.name:
+            keys["control_id"] = stream.name + _LISTEN if number else stream.name
+        yield {
+            "tap": keys
+            | {"direction": link.direction, "codec": _CODEC, "status_url": link.status_url}
+        }
+        yield _tell_of_failure(TAP_FAILED, link.status_url)
+
+
+def _two_way(writing: Writing, stream: Stream) -> Iterator[Step]:
+    link = writing.links.media(stream, True)
+    keys: dict[str, Any] = {"to": f"stream:{link.url}"}
+    if writing.full:
+        keys |= {
+            "name": stream.name or link.name,
+            "codec": _CODEC,
+            "realtime": True,
+            "status_url": link.status_callback,
+            "authorization_bearer_token": link.bearer,
+        }
+        if stream.custom_parameters:
+            keys["custom_parameters"] = stream.custom_parameters
+    yield {"connect": keys}
+    yield _tell_of_failure(CONNECT_FAILED, link.status_callback)
+
+
+def _tell_of_failure(when: str, url: str) -> Step:
+    request = {
+        "url": url,
+        "method": "POST",
+        "headers": {"Content-Type": "application/json"},
+        "body": {"event_type": FAILED_EVENT},
+        "timeout": _ANSWER_SECONDS,
+        "connect_timeout": _CONNECT_SECONDS,
+    }
+    return {"cond": [{"when": when, "then": [{"request": request}]}]}
+
+
+def _room(writing: Writing, room: Room) -> Step:
+    writing.lose_attributes(room, "Connect")
+    written = room.text.strip()
+    name = _NOT_IN_ROOM_NAMES.sub("_", written)
+    if name != written:
+        why = "has a name with other characters than letters, digits, _ and -."
+        writing.lose(room, "", why, f"The call joins {name}.")
+    return {"join_room": {"name": name}}
+
+
+def _recording(writing: Writing, recording: Recording) -> Iterator[Step]:
+    writing.lose_attributes(recording, "Start")
+    yield record_call(
+        writing, recording, stereo=recording.channels == "dual", track=recording.track
+    )

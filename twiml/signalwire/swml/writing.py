@@ -1,0 +1,127 @@
+"""One translation under way: what it is written with, and what has been left out so far."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from twiml.actions import Dial, Element, Enqueue, Refer, Sms, Stream
+from twiml.schema import rule_for
+from twiml.signalwire.links import SwmlLinks
+from twiml.signalwire.losses import Loss, no_attribute, no_element
+from twiml.signalwire.swml.expressions import harmless
+from twiml.signalwire.swml.vocabulary import CARRIED, FATES, Fate
+from twiml.urls import absolute_http
+
+LANGUAGE = "SWML"
+
+
+class Dialect(StrEnum):
+    """Which SWML: "the schema on PyPI lags the platform" (S section 0)."""
+
+    FULL = "full"
+    """What SignalWire documents: `stream`, `stop_stream`, the stream options of `connect`."""
+    STRICT = "strict"
+    """What its published schema accepts: `tap` in their place, and bare `connect`."""
+
+
+@dataclass(slots=True)
+class Writing:
+    """What a translation is written with, and what has been lost on the way."""
+
+    links: SwmlLinks
+    base_url: str
+    dialect: Dialect
+    followed: bool = False
+    """Whether another verb comes after the one being written."""
+    losses: list[Loss] = field(default_factory=list)
+    refused: list[tuple[Stream, bool]] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        return self.dialect is Dialect.FULL
+
+    def number(self, kind: str) -> str:
+        """A name that nothing else in this document has: `again-1`, `again-2`, …"""
+        self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        return f"{kind}-{self._numbers[kind]}"
+
+    def lose(self, element: Element, attribute: str, why: str, instead: str = "") -> None:
+        self.losses.append(Loss(element.tag, attribute, element.line, why, instead))
+
+    def lose_element(self, element: Element) -> None:
+        """An element that SWML does not have."""
+        if fate := FATES.get((element.tag, "")):
+            self.lose(element, "", fate.why, fate.instead)
+        else:
+            self.losses.append(no_element(element.tag, element.line, LANGUAGE))
+
+    def lose_attributes(
+        self, element: Element, parent: str = "Response", *, ignored: Container[str] = ()
+    ) -> None:
+        """Every attribute written that is not carried, unless its value is the default anyway.
+
+        What TwiML itself does not know is left out without a loss, and so are the `ignored`,
+        which change nothing here.
+        """
+        rule = rule_for(element.tag, parent)
+        if rule is None:
+            return
+        for name, written in element.attributes:
+            known = rule.attributes.get(name)
+            if known is None or name in CARRIED[element.tag] or name in ignored:
+                continue
+            fate = FATES.get((element.tag, name))
+            if fate is None:
+                if written != "" and getattr(element, known.field) != known.default:
+                    self.losses.append(no_attribute(element.tag, name, element.line, LANGUAGE))
+            elif self._matters(fate, getattr(element, known.field), known.default):
+                self.lose(element, name, fate.why, fate.instead)
+
+    @staticmethod
+    def _matters(fate: Fate, value: object, default: object) -> bool:
+        return value != default if fate.only is None else value == fate.only
+
+    def harmless(self, text: str, element: Element, attribute: str = "") -> str:
+        """Customer's text with nothing in it to evaluate; if that changes it, a loss says so."""
+        changed = harmless(text)
+        if changed != text:
+            self.lose(
+                element,
+                attribute,
+                "holds ${ or %{, which SignalWire would evaluate.",
+                "A blank is put before the brace.",
+            )
+        return changed
+
+    def action(self, verb: Dial | Enqueue | Refer | Sms) -> str | None:
+        """Our link for a verb's `action`; None when it has none that can be asked."""
+        return self.document(verb, "action", verb.action, verb.method) if verb.action else None
+
+    def document(self, element: Element, attribute: str, url: str, method: str) -> str | None:
+        """Our link for a URL whose reply is TwiML; None, with a loss, if it cannot be asked."""
+        absolute = self._absolute(element, attribute, url)
+        if absolute is None:
+            return None
+        return self.links.document(absolute, method, element.tag, attribute)
+
+    def callback(self, element: Element, attribute: str, url: str, method: str) -> str | None:
+        """Our link for a URL that is told something; None, with a loss, if it cannot be."""
+        absolute = self._absolute(element, attribute, url)
+        if absolute is None:
+            return None
+        return self.links.callback(absolute, method, element.tag, attribute)
+
+    def media_file(self, element: Element) -> str | None:
+        """Our link for the audio file in an element's text; None, with a loss, if it is none."""
+        absolute = self._absolute(element, "", element.text)
+        return None if absolute is None else self.links.media_file(absolute)
+
+    def _absolute(self, element: Element, attribute: str, url: str) -> str | None:
+        absolute = absolute_http(url, self.base_url)
+        if absolute is None:
+            why = "is not an http or https URL."
+            self.lose(element, attribute, why, "Write an absolute one.")
+        return absolute
