@@ -31,10 +31,9 @@ class Loss:
         return f"line {self.line}: <{what}> {self.why} {self.instead}".rstrip()
 
 
-def no_element(name: str, line: int, language: str = "cXML") -> Loss:
-    return Loss(name, "", line, f"has no counterpart in {language}.", _INSTEAD.get(name, ""))
+def no_element(name: str, line: int) -> Loss:
+    return Loss(name, "", line, "has no counterpart in cXML.", _INSTEAD.get(name, ""))
 
 
-def no_attribute(element: str, name: str, line: int, language: str = "cXML") -> Loss:
-    why = f"has no counterpart in {language}."
-    return Loss(element, name, line, why, _INSTEAD.get(name, ""))
+def no_attribute(element: str, name: str, line: int) -> Loss:
+    return Loss(element, name, line, "has no counterpart in cXML.", _INSTEAD.get(name, ""))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -8,45 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from tests.twiml.signalwire.ours import BASE, FOLDER, Ours, lost
 from twiml.actions import Connect, Parameter, Say, Stream
 from twiml.document import Document
 from twiml.parser import parse
 from twiml.signalwire.cxml import apology, translate
 from twiml.signalwire.links import MediaLink
 from twiml.signalwire.translation import Translation
-
-BASE = "https://customer.example/voice/answer"
-FOLDER = Path(__file__).parents[3] / "fixtures" / "twiml"
-
-
-@dataclass
-class Ours:
-    """Links that count, and remember what they stand for."""
-
-    given: list[tuple[str, ...]] = field(default_factory=list)
-    ours: bool = True
-
-    def media(self, stream: Stream, bidirectional: bool) -> MediaLink:
-        number = self._note("media", stream.connect_url or "", "two" if bidirectional else "one")
-        return MediaLink(
-            f"wss://us.example/media/{number}",
-            f"bearer{number}",
-            f"https://us.example/stream/{number}",
-            f"stream{number}",
-        )
-
-    def document(self, url: str, method: str, verb: str, attribute: str) -> str:
-        return f"https://us.example/document/{self._note('document', url, method, verb)}"
-
-    def callback(self, url: str, method: str, verb: str, attribute: str) -> str:
-        return f"https://us.example/callback/{self._note('callback', url, method, verb)}"
-
-    def media_file(self, url: str) -> str:
-        return f"https://us.example/file/{self._note('file', url)}"
-
-    def _note(self, *what: str) -> int:
-        self.given.append(what)
-        return len(self.given)
 
 
 def translated(inner: str) -> tuple[Translation, Ours]:
@@ -62,10 +29,6 @@ def body(translation: Translation) -> str:
     assert lines[0] == '<?xml version="1.0" encoding="UTF-8"?>'
     assert lines[1] == "<Response>"
     return "".join(line.strip() for line in lines[2:-2])
-
-
-def lost(translation: Translation) -> list[str]:
-    return [f"{loss.element} {loss.attribute}".strip() for loss in translation.losses]
 
 
 def test_start_stream() -> None:

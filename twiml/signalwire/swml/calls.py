@@ -39,7 +39,7 @@ def refer(writing: Writing, action: Refer) -> Iterator[Step]:
     if not is_sip(written):
         writing.lose(action, "", "has no SIP address in it.", "It is left out.")
         return
-    yield {"sip_refer": {"to_uri": written}}
+    yield {"sip_refer": {"to_uri": writing.harmless(written, action)}}
     if link := writing.action(action):
         yield {"transfer": {"dest": link}}
 
@@ -51,8 +51,8 @@ def sms(writing: Writing, action: Sms) -> Iterator[Step]:
         writing.lose(action, "", "has no text.", "No message is sent.")
         return
     keys = {
-        "to_number": (action.to or "").strip() or OTHER_PARTY,
-        "from_number": (action.from_ or "").strip() or OUR_PARTY,
+        "to_number": _number(writing, action, "to", action.to) or OTHER_PARTY,
+        "from_number": _number(writing, action, "from", action.from_) or OUR_PARTY,
         "body": writing.harmless(body, action),
     }
     if action.status_callback:
@@ -68,3 +68,7 @@ def sms(writing: Writing, action: Sms) -> Iterator[Step]:
         why = "is asked at once: SWML says nothing of the message."
         writing.lose(action, "action", why, "SmsSid and SmsStatus are missing.")
         yield {"transfer": {"dest": link}}
+
+
+def _number(writing: Writing, action: Sms, attribute: str, written: str | None) -> str:
+    return writing.harmless((written or "").strip(), action, attribute)

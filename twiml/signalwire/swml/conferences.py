@@ -27,7 +27,7 @@ def join_conference(writing: Writing, dial: Dial, noun: Conference) -> Step | No
         writing.lose(noun, "", "has no name.", "Nothing is joined.")
         return None
     keys: dict[str, Any] = {
-        "name": name,
+        "name": writing.harmless(name, noun),
         "muted": noun.muted,
         "beep": noun.beep,
         "start_on_enter": noun.start_conference_on_enter,
@@ -51,7 +51,7 @@ def join_conference(writing: Writing, dial: Dial, noun: Conference) -> Step | No
     if noun.trim is not None:
         keys["trim"] = noun.trim
     if noun.coach:
-        keys["coach"] = _call_id(noun.coach.strip())
+        keys["coach"] = _call_id(writing.harmless(noun.coach.strip(), noun, "coach"))
     keys |= _status(writing, noun)
     keys |= _recording_status(writing, noun)
     for attribute, given in (

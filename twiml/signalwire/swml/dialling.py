@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from twiml.actions import Conference, Dial, Element, Queue, Sip, Uri
+from twiml.actions import Conference, Dial, Element, Queue
 from twiml.signalwire.swml import queues
 from twiml.signalwire.swml.conferences import join_conference
 from twiml.signalwire.swml.expressions import Step
-from twiml.signalwire.swml.parties import Destination, caller, destinations, dialled
+from twiml.signalwire.swml.parties import caller, destinations, dialled
 from twiml.signalwire.swml.recordings import record_call
 from twiml.signalwire.swml.writing import Writing
 
@@ -22,7 +22,8 @@ def dial(writing: Writing, action: Dial) -> Iterator[Step]:
     link = writing.action(action)
     steps = list(_put_through(writing, action, link))
     if not steps:
-        writing.lose(action, "", "has nobody left in it whom SWML can call, and is left out.")
+        why = "has nobody left in it whom SWML can call."
+        writing.lose(action, "", why, "It is left out.")
         return
     writing.lose_attributes(action)
     yield from steps
@@ -69,35 +70,31 @@ def _only(writing: Writing, action: Dial, kind: type[Element]) -> Element | None
 
 def _parties(writing: Writing, action: Dial) -> dict[str, Any] | None:
     """Whom to ring: `to` for one, `parallel` for several at once, `serial` for one by one."""
+    written = action.text.strip()
     if not action.children:
-        number = dialled(action.text)
-        if number is None and action.text.strip():
+        number = dialled(written)
+        if number is None and written:
             writing.lose(action, "", "is not a phone number.", "It is not dialled.")
         return None if number is None else {"to": number}
-    found: list[Destination] = []
-    several_uris = False
-    for noun in action.children:
-        places = list(destinations(writing, noun))
-        several_uris |= isinstance(noun, Sip) and len(places) > 1
-        found += places
-    if not found:
-        return None
-    if len(found) == 1:
-        return found[0]
-    alone = len(action.children) == 1
-    if several_uris and not alone and not action.sequential:
-        uri = next(part for noun in action.children for part in noun.children)
-        why = "cannot be tried in turn beside other nouns."
-        if isinstance(uri, Uri):
-            writing.lose(uri, "priority", why, "All addresses are dialled at once.")
-    return {"serial" if action.sequential or alone else "parallel": found}
+    if written:
+        writing.lose(action, "", "has text beside its nouns.", "Only the nouns are dialled.")
+    nouns = [(noun, list(destinations(writing, noun))) for noun in action.children]
+    found = [place for _, places in nouns for place in places]
+    if len(found) < 2:
+        return found[0] if found else None
+    in_turn = action.sequential or len(nouns) == 1
+    for noun, places in nouns:
+        if len(places) > 1 and not in_turn:
+            why = "cannot have its addresses tried in turn beside other nouns."
+            writing.lose(noun, "", why, "All of them are dialled at once.")
+    return {"serial" if in_turn else "parallel": found}
 
 
 def _common(writing: Writing, action: Dial, places: dict[str, Any]) -> dict[str, Any]:
     """What holds for the whole `<Dial>`. SWML's time-out is another: it is always written."""
     keys: dict[str, Any] = {}
     if action.caller_id and action.caller_id.strip():
-        keys["from"] = caller(action.caller_id)
+        keys["from"] = writing.harmless(caller(action.caller_id), action, "callerId")
     keys |= {"timeout": action.timeout, "max_duration": action.time_limit}
     if action.answer_on_bridge:
         keys["answer_on_bridge"] = True

@@ -89,7 +89,7 @@ def _sip(writing: Writing, noun: Sip) -> Iterator[Destination]:
         if address is None:
             writing.lose(element, "", "is not a SIP address.", "It is not dialled.")
             continue
-        destination: Destination = {"to": address}
+        destination: Destination = {"to": writing.harmless(address, element)}
         query = element.text.strip().partition("?")[2]
         pairs = parse_qsl(query, keep_blank_values=True)
         if headers := [{"name": name, "value": value} for name, value in pairs if name] + more:
@@ -97,9 +97,9 @@ def _sip(writing: Writing, noun: Sip) -> Iterator[Destination]:
         username = element.username or noun.username
         password = element.password or noun.password
         if username:
-            destination["username"] = username
+            destination["username"] = writing.harmless(username, element, "username")
         if password:
-            destination["password"] = password
+            destination["password"] = writing.harmless(password, element, "password")
         yield destination | common
 
 

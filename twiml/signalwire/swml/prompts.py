@@ -15,7 +15,9 @@ _ANY_NUMBER = 1000
 """`max_digits` where TwiML sets none. "Platform limit unknown"; both schemas take it."""
 _FILLER = "silence: 1"
 """A prompt must play something."""
-_DEFAULT_LANGUAGE = "en-US"
+_LANGUAGE = "en-US"
+_TIMEOUT = 5
+"""Both of TwiML and of SWML by default, in seconds."""
 _NOT_KEYS = re.compile(r"[^0-9*#]")
 _SPEECH_ONLY = ("profanityFilter", "speechModel", "enhanced", "maxSpeechTime")
 
@@ -23,17 +25,15 @@ _SPEECH_ONLY = ("profanityFilter", "speechModel", "enhanced", "maxSpeechTime")
 def gather(writing: Writing, action: Gather) -> Iterator[Step]:
     """Ask, and go on at the action's document when something was entered."""
     speech, digits = "speech" in action.input, "dtmf" in action.input
-    ignored = () if speech else _SPEECH_ONLY
-    writing.lose_attributes(action, ignored=ignored)
+    writing.lose_attributes(action, ignored=() if speech else _SPEECH_ONLY)
     urls, voice = prompted(writing, action)
     prompt: dict[str, Any] = {"play": urls or [_FILLER], **voice}
     if digits:
-        prompt["max_digits"] = action.num_digits or _ANY_NUMBER
-        if terminators := _NOT_KEYS.sub("", action.finish_on_key):
-            prompt["terminators"] = terminators
-    prompt["initial_timeout"] = action.timeout
-    if digits:
-        prompt["digit_timeout"] = action.timeout
+        prompt |= _digits(action)
+    elif action.timeout != _TIMEOUT:
+        # Its key is one of those that turn digits on.
+        why = "cannot be set when only speech is wanted."
+        writing.lose(action, "timeout", why, f"SignalWire waits {_TIMEOUT} seconds for speech.")
     if speech:
         prompt |= _speech(action)
     yield {"prompt": prompt}
@@ -47,8 +47,15 @@ def gather(writing: Writing, action: Gather) -> Iterator[Step]:
         yield {"cond": [{"when": ANYTHING_ENTERED, "then": [transfer]}]}
 
 
+def _digits(action: Gather) -> dict[str, Any]:
+    keys: dict[str, Any] = {"max_digits": action.num_digits or _ANY_NUMBER}
+    if terminators := _NOT_KEYS.sub("", action.finish_on_key):
+        keys["terminators"] = terminators
+    return keys | {"initial_timeout": action.timeout, "digit_timeout": action.timeout}
+
+
 def _speech(action: Gather) -> dict[str, Any]:
-    keys: dict[str, Any] = {"speech_language": action.language or _DEFAULT_LANGUAGE}
+    keys: dict[str, Any] = {"speech_language": action.language or _LANGUAGE}
     # `auto` leaves it to the recogniser; without the attribute Twilio takes `timeout`.
     if action.speech_timeout != "auto":
         keys["speech_end_timeout"] = int(action.speech_timeout or action.timeout)

@@ -39,7 +39,7 @@ def enqueue(writing: Writing, action: Enqueue) -> Iterator[Step]:
         return
     link = writing.action(action)
     keys: dict[str, Any] = {
-        "queue_name": name,
+        "queue_name": writing.harmless(name, action),
         AFTER: link or Rest(action),
         "status_url": writing.links.watch("Enqueue"),
         "wait_time": _CALL_SECONDS,
@@ -48,6 +48,9 @@ def enqueue(writing: Writing, action: Enqueue) -> Iterator[Step]:
         wait = writing.document(action, "waitUrl", action.wait_url, action.wait_url_method)
         if wait is not None:
             keys["wait_url"] = wait
+            why = "may be fetched as an audio file: SignalWire's pages disagree."
+            instead = "A document is offered there; if it is not taken, SignalWire plays music."
+            writing.lose(action, "waitUrl", why, instead)
     elif action.wait_url is not None:
         why = "is empty, which asks for silence."
         writing.lose(action, "waitUrl", why, "SignalWire's music is played.")
@@ -64,7 +67,7 @@ def destination(writing: Writing, noun: Queue, after: str | None) -> dict[str, A
     if not name:
         writing.lose(noun, "", "names no queue.", "It is not dialled.")
         return None
-    return {"to": f"queue:{name}", AFTER: after or Rest(noun)}
+    return {"to": f"queue:{writing.harmless(name, noun)}", AFTER: after or Rest(noun)}
 
 
 def filled_in(writing: Writing, steps: Sequence[Step]) -> list[Step]:

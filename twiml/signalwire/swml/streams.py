@@ -51,7 +51,7 @@ def stop(writing: Writing, action: Stop) -> Iterator[Step]:
                     yield {"stop_tap": {"control_id": name}}
                     yield {"stop_tap": {"control_id": name + _LISTEN}}
             case Stream():
-                writing.lose(noun, "", "has no name and stops nothing.")
+                writing.lose(noun, "", "has no name.", "Nothing is stopped.")
             case Recording():
                 yield {"stop_record_call": {}}
             case _:
@@ -67,9 +67,11 @@ def connect(writing: Writing, action: Connect) -> Iterator[Step]:
                 carried = True
                 if _opens(writing, noun, bidirectional=True):
                     yield from _two_way(writing, noun)
-            case Room():
+            case Room() if noun.text.strip():
                 carried = True
                 yield _room(writing, noun)
+            case Room():
+                writing.lose(noun, "", "has no name.", "Nothing is joined.")
             case _:
                 writing.lose_element(noun)
     if carried and action.action:
@@ -83,7 +85,7 @@ def _opens(writing: Writing, stream: Stream, *, bidirectional: bool) -> bool:
     if stream.refusal:
         writing.refused.append((stream, bidirectional))
         why = f"is refused ({stream.refusal}): {stream.refusal_reason}"
-        writing.lose(stream, "", why)
+        writing.lose(stream, "", why, "Its stream-error is reported.")
         return False
     writing.lose_attributes(stream, "Start")
     return True
@@ -133,6 +135,10 @@ def _two_way(writing: Writing, stream: Stream) -> Iterator[Step]:
         }
         if stream.custom_parameters:
             keys["custom_parameters"] = stream.custom_parameters
+    else:
+        why = "cannot be realtime in the strict dialect."
+        instead = "Your audio may be heard late, or not at all; the full dialect is sure."
+        writing.lose(stream, "", why, instead)
     yield {"connect": keys}
     yield _tell_of_failure(CONNECT_FAILED, link.status_callback)
 

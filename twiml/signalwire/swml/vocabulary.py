@@ -1,7 +1,6 @@
-"""What SWML has of TwiML's vocabulary, and what becomes of the rest, as data.
+"""What of TwiML's vocabulary SWML does not have, and what becomes of it, as data.
 
-An attribute that its element does not list in `CARRIED` is a loss wherever it is written and is
-not at its default. `FATES` has the words for those that need better ones.
+Whatever is not here is carried, or means nothing without something that is here.
 """
 
 from __future__ import annotations
@@ -9,87 +8,103 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+NOT_IN_SWML = "has no counterpart in SWML."
+
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """Why something is lost, and what happens instead. `only` is the one value that is."""
+    """Why something is lost, and what happens instead.
+
+    Written at its default an attribute is no loss; with `only`, no other value than that is one.
+    """
 
     why: str
-    instead: str = ""
-    only: object = None
+    instead: str
+    only: str | None = None
 
 
-_ACTION = "action method"
-_URL = "url method"
-_STATUS = "statusCallback statusCallbackMethod"
-_RECORDING = "recordingStatusCallback recordingStatusCallbackMethod"
-_PARTY = f"{_URL} {_STATUS} statusCallbackEvent"
-
-CARRIED = MappingProxyType(
-    {
-        name: frozenset(attributes.split())
-        for name, attributes in {
-            "Say": "voice language loop",
-            "Play": "loop digits",
-            "Pause": "length",
-            "Gather": f"{_ACTION} input timeout speechTimeout finishOnKey numDigits language hints "
-            "actionOnEmptyResult partialResultCallbackMethod",
-            "Record": f"{_ACTION} {_RECORDING} timeout finishOnKey maxLength playBeep",
-            "Dial": f"{_ACTION} {_RECORDING} timeout timeLimit callerId record answerOnBridge "
-            "ringTone recordingTrack sequential referMethod",
-            "Number": f"{_PARTY} sendDigits amdStatusCallbackMethod",
-            "Sip": f"{_PARTY} username password amdStatusCallbackMethod",
-            "Uri": "priority weight username password",
-            "Header": "name value",
-            "Client": _PARTY,
-            "Conference": f"{_STATUS} {_RECORDING} muted beep startConferenceOnEnter "
-            "endConferenceOnExit waitUrl waitMethod maxParticipants record region coach trim "
-            "statusCallbackEvent recordingStatusCallbackEvent",
-            "Queue": "method",
-            "Enqueue": f"{_ACTION} waitUrl waitUrlMethod",
-            "Leave": "",
-            "Hangup": "",
-            "Reject": "reason",
-            "Redirect": "method",
-            "Refer": _ACTION,
-            "Sms": f"to from {_ACTION} statusCallback",
-            "Start": "method",
-            "Connect": _ACTION,
-            "Stop": "",
-            "Stream": f"{_STATUS} url name track connectorName",
-            "Room": "",
-            "Recording": f"{_RECORDING} track channels",
-        }.items()
-    }
-)
-"""What each element's attributes become is for its translator; methods go with their URL."""
-
-_COMPLETED_ONLY = Fate("has other events than completed.", "Only completed is reported.")
-_SILENCE_STAYS = Fate(
-    "has no counterpart in SWML.", "Silence stays in the recording.", only="trim-silence"
-)
-_NO_CONFIGURATION = Fate("has no counterpart in SWML.", "The recording is SignalWire's own.")
-_DETECTION = Fate("has no counterpart in SWML.", "The call goes on without detecting machines.")
+_COMPLETED = Fate("names other events than completed.", "Only completed is reported.")
+_SILENCE = Fate(NOT_IN_SWML, "Silence stays in the recording.", only="trim-silence")
+_CONFIGURATION = Fate(NOT_IN_SWML, "The recording is kept as SignalWire keeps it.")
+_UNASKED = Fate(NOT_IN_SWML, "It is never asked.")
+_UNTOLD = Fate(NOT_IN_SWML, "It is never told anything.")
+_DETECTION = Fate(NOT_IN_SWML, "The parties are joined whoever or whatever has answered.")
+_NEXT = "The call goes on with the next verb."
+_OWN_CONSUMER = "Use <Connect><Stream> with a consumer of your own."
+_NOT_DIALLED = Fate(NOT_IN_SWML, "It is not dialled.")
+_RECOGNISER = Fate(NOT_IN_SWML, "SignalWire's own recogniser decides.")
 
 FATES = MappingProxyType(
     {
-        ("Gather", "bargeIn"): Fate(
-            "has no counterpart in SWML.", "What the caller enters interrupts what is played."
+        ("Gather", "bargeIn"): Fate(NOT_IN_SWML, "What is entered may interrupt what is played."),
+        ("Gather", "debug"): Fate(NOT_IN_SWML, "Nothing is added to what the action is told."),
+        ("Gather", "enhanced"): _RECOGNISER,
+        ("Gather", "maxSpeechTime"): _RECOGNISER,
+        ("Gather", "profanityFilter"): _RECOGNISER,
+        ("Gather", "speechModel"): _RECOGNISER,
+        ("Gather", "partialResultCallback"): Fate(NOT_IN_SWML, "Only the end result is told."),
+        ("Record", "recordingStatusCallbackEvent"): _COMPLETED,
+        ("Record", "recordingConfigurationId"): _CONFIGURATION,
+        ("Record", "trim"): _SILENCE,
+        ("Record", "transcribe"): Fate(NOT_IN_SWML, "Transcribe the RecordingUrl yourself."),
+        ("Record", "transcribeCallback"): _UNTOLD,
+        ("Dial", "events"): _UNTOLD,
+        ("Dial", "hangupOnStar"): Fate(NOT_IN_SWML, "The * key ends nothing."),
+        ("Dial", "passports"): Fate(NOT_IN_SWML, "The call carries none."),
+        ("Dial", "recordingStatusCallbackEvent"): _COMPLETED,
+        ("Dial", "recordingConfigurationId"): _CONFIGURATION,
+        ("Dial", "referUrl"): _UNASKED,
+        ("Dial", "trim"): _SILENCE,
+        ("Number", "byoc"): Fate(NOT_IN_SWML, "SignalWire carries the call."),
+        ("Number", "machineDetection"): _DETECTION,
+        ("Sip", "machineDetection"): _DETECTION,
+        ("Conference", "eventCallbackUrl"): _UNTOLD,
+        ("Conference", "jitterBufferSize"): Fate(NOT_IN_SWML, "SignalWire chooses one."),
+        ("Conference", "participantLabel"): Fate(NOT_IN_SWML, "The party goes by its CallSid."),
+        ("Conference", "recordingConfigurationId"): _CONFIGURATION,
+        ("Queue", "url"): _UNASKED,
+        ("Queue", "reservationSid"): Fate(NOT_IN_SWML, "Whoever waits longest is put through."),
+        ("Queue", "postWorkActivitySid"): Fate(NOT_IN_SWML, "No activity follows."),
+        ("Enqueue", "maxQueueSize"): Fate(NOT_IN_SWML, "The queue takes any number of calls."),
+        ("Enqueue", "workflowSid"): Fate(NOT_IN_SWML, "No workflow is started."),
+        ("Start", "action"): _UNASKED,
+        ("Stream", "audioFormat"): Fate(NOT_IN_SWML, "Your consumer gets mu-law at 8000 Hz."),
+        ("Stream", "sampleRate"): Fate(NOT_IN_SWML, "Your consumer gets mu-law at 8000 Hz."),
+        ("Room", "participantIdentity"): Fate(NOT_IN_SWML, "SignalWire names the participant."),
+        ("Recording", "recordingStatusCallbackEvent"): _COMPLETED,
+        ("Recording", "recordingConfigurationId"): _CONFIGURATION,
+        ("Recording", "trim"): _SILENCE,
+        ("AiSession", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
+        ("Application", ""): _NOT_DIALLED,
+        ("Autopilot", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
+        ("Conversation", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
+        ("ConversationRelay", ""): Fate(
+            NOT_IN_SWML, "Use <Connect><Stream> with your own speech recognition and synthesis."
         ),
-        ("Record", "recordingStatusCallbackEvent"): _COMPLETED_ONLY,
-        ("Record", "trim"): _SILENCE_STAYS,
-        ("Record", "recordingConfigurationId"): _NO_CONFIGURATION,
-        ("Dial", "recordingStatusCallbackEvent"): _COMPLETED_ONLY,
-        ("Dial", "trim"): _SILENCE_STAYS,
-        ("Dial", "recordingConfigurationId"): _NO_CONFIGURATION,
-        ("Recording", "recordingStatusCallbackEvent"): _COMPLETED_ONLY,
-        ("Recording", "trim"): _SILENCE_STAYS,
-        ("Recording", "recordingConfigurationId"): _NO_CONFIGURATION,
-        **{
-            (noun, name): _DETECTION
-            for noun in ("Number", "Sip")
-            for name in ("machineDetection", "amdStatusCallback")
-        },
+        ("ConversationRelaySession", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
+        ("Echo", ""): Fate(
+            NOT_IN_SWML, "Use <Connect><Stream> with a consumer that sends back what it hears."
+        ),
+        ("Leave", ""): Fate("cannot be said while a call waits in a queue.", _NEXT),
+        ("Parameter", ""): Fate(NOT_IN_SWML, "It is not passed on."),
+        ("Pay", ""): Fate(
+            "has another kind of connector in SWML: a URL that is given the card.",
+            "No payment is taken. " + _NEXT,
+        ),
+        ("Prompt", ""): Fate("means nothing outside <Pay>.", _NEXT),
+        ("Queue", ""): Fate("means nothing outside <Dial>.", _NEXT),
+        ("Sim", ""): _NOT_DIALLED,
+        ("Siprec", ""): Fate(NOT_IN_SWML, "Use <Start><Stream> with both tracks."),
+        ("Task", ""): Fate(NOT_IN_SWML, "Keep the task's attributes on your side, by CallSid."),
+        ("Transcription", ""): Fate(
+            "would be told in SignalWire's own form.",
+            "Use <Start><Stream> and transcribe in your own consumer.",
+        ),
+        ("VirtualAgent", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
+        ("WhatsApp", ""): _NOT_DIALLED,
+        ("w", ""): Fate(NOT_IN_SWML, "Its words are spoken all the same."),
     }
 )
 """By element and attribute; the attribute is empty for the whole element."""
+UNKNOWN = Fate(NOT_IN_SWML, "It is left out.")
+"""What becomes of an element that cannot come from the parser."""

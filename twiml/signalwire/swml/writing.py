@@ -9,12 +9,10 @@ from enum import StrEnum
 from twiml.actions import Dial, Element, Enqueue, Refer, Sms, Stream
 from twiml.schema import rule_for
 from twiml.signalwire.links import SwmlLinks
-from twiml.signalwire.losses import Loss, no_attribute, no_element
+from twiml.signalwire.losses import Loss
 from twiml.signalwire.swml.expressions import harmless
-from twiml.signalwire.swml.vocabulary import CARRIED, FATES, Fate
+from twiml.signalwire.swml.vocabulary import FATES, UNKNOWN
 from twiml.urls import absolute_http
-
-LANGUAGE = "SWML"
 
 
 class Dialect(StrEnum):
@@ -48,41 +46,30 @@ class Writing:
         self._numbers[kind] = self._numbers.get(kind, 0) + 1
         return f"{kind}-{self._numbers[kind]}"
 
-    def lose(self, element: Element, attribute: str, why: str, instead: str = "") -> None:
+    def lose(self, element: Element, attribute: str, why: str, instead: str) -> None:
         self.losses.append(Loss(element.tag, attribute, element.line, why, instead))
 
     def lose_element(self, element: Element) -> None:
         """An element that SWML does not have."""
-        if fate := FATES.get((element.tag, "")):
-            self.lose(element, "", fate.why, fate.instead)
-        else:
-            self.losses.append(no_element(element.tag, element.line, LANGUAGE))
+        fate = FATES.get((element.tag, ""), UNKNOWN)
+        self.lose(element, "", fate.why, fate.instead)
 
     def lose_attributes(
         self, element: Element, parent: str = "Response", *, ignored: Container[str] = ()
     ) -> None:
-        """Every attribute written that is not carried, unless its value is the default anyway.
+        """Every attribute that is written and has a fate, unless it changes nothing.
 
-        What TwiML itself does not know is left out without a loss, and so are the `ignored`,
-        which change nothing here.
+        What TwiML itself does not know is left out without a loss, and so are the `ignored`.
         """
         rule = rule_for(element.tag, parent)
-        if rule is None:
-            return
         for name, written in element.attributes:
-            known = rule.attributes.get(name)
-            if known is None or name in CARRIED[element.tag] or name in ignored:
-                continue
             fate = FATES.get((element.tag, name))
-            if fate is None:
-                if written != "" and getattr(element, known.field) != known.default:
-                    self.losses.append(no_attribute(element.tag, name, element.line, LANGUAGE))
-            elif self._matters(fate, getattr(element, known.field), known.default):
+            if rule is None or fate is None or not written or name in ignored:
+                continue
+            known = rule.attributes[name]
+            value = getattr(element, known.field)
+            if value == fate.only if fate.only else value != known.default:
                 self.lose(element, name, fate.why, fate.instead)
-
-    @staticmethod
-    def _matters(fate: Fate, value: object, default: object) -> bool:
-        return value != default if fate.only is None else value == fate.only
 
     def harmless(self, text: str, element: Element, attribute: str = "") -> str:
         """Customer's text with nothing in it to evaluate; if that changes it, a loss says so."""
