@@ -10,6 +10,7 @@ import json
 from copy import deepcopy
 from functools import cache
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -77,7 +78,7 @@ _METHODS: dict[str, Schema] = {
 def schema(dialect: Dialect) -> Schema:
     """The schema of a dialect."""
     packaged = distribution("signalwire-sdk").locate_file("signalwire/schema.json")
-    strict: Schema = json.loads(packaged.read_text(encoding="utf-8"))
+    strict: Schema = json.loads(Path(str(packaged)).read_text(encoding="utf-8"))
     return strict if dialect is Dialect.STRICT else _with_overlay(strict)
 
 

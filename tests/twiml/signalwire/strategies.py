@@ -22,6 +22,7 @@ _WORDS = (
 _texts = st.sampled_from(_WORDS) | st.text(max_size=12)
 _APT = {
     ("Stream", "url"): "wss://c.example/media",
+    ("Stream", "track"): "inbound_track",
     ("Number", ""): "+1 (555) 123-0000",
     ("Dial", ""): "5551230000",
     ("Sip", ""): "sip:${x}@pbx.example;transport=tls?X-A=%24%7By}",
@@ -29,7 +30,7 @@ _APT = {
     ("Enqueue", ""): "queue ${x}",
     ("Conference", ""): "room %{x}",
 }
-"""What makes sense there; other values mostly have the element left out."""
+"""What makes sense there, and is given mostly; other values have the element left out."""
 
 
 @st.composite
@@ -37,7 +38,9 @@ def elements(draw: st.DrawFn, rule: Rule, depth: int = 3) -> Element:
     """An element of this rule with some of its attributes and children."""
     names = draw(st.lists(st.sampled_from(sorted(rule.attributes) or [""]), unique=True))
     attributes: Attributes = tuple(
-        (name, draw(_values(rule, name))) for name in names if name in rule.attributes
+        (name, draw(_values(rule, name)))
+        for name in rule.attributes
+        if (name in names and name != "connectorName") or (rule.name, name) in _APT
     )
     content: list[str | Element] = []
     if rule.text is not Text.NONE:
@@ -63,4 +66,4 @@ def _values(rule: Rule, name: str) -> st.SearchStrategy[str]:
     if kind is not None and kind.options:
         return st.sampled_from(kind.options)
     apt = _APT.get((rule.name, name))
-    return _texts if apt is None else st.just(apt) | _texts
+    return _texts if apt is None else st.sampled_from((*_WORDS, *[apt] * 4 * len(_WORDS)))

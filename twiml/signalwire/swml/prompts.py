@@ -35,7 +35,7 @@ def gather(writing: Writing, action: Gather) -> Iterator[Step]:
         why = "cannot be set when only speech is wanted."
         writing.lose(action, "timeout", why, f"SignalWire waits {_TIMEOUT} seconds for speech.")
     if speech:
-        prompt |= _speech(action)
+        prompt |= _speech(writing, action)
     yield {"prompt": prompt}
     link = writing.document(action, "action", action.action or writing.base_url, action.method)
     if link is None:
@@ -54,12 +54,13 @@ def _digits(action: Gather) -> dict[str, Any]:
     return keys | {"initial_timeout": action.timeout, "digit_timeout": action.timeout}
 
 
-def _speech(action: Gather) -> dict[str, Any]:
+def _speech(writing: Writing, action: Gather) -> dict[str, Any]:
     keys: dict[str, Any] = {"speech_language": action.language or _LANGUAGE}
     # `auto` leaves it to the recogniser; without the attribute Twilio takes `timeout`.
     if action.speech_timeout != "auto":
         keys["speech_end_timeout"] = int(action.speech_timeout or action.timeout)
-    hints = [hint.strip() for hint in (action.hints or "").split(",")]
+    written = writing.harmless(action.hints or "", action, "hints")
+    hints = [hint.strip() for hint in written.split(",")]
     if any(hints):
         keys["speech_hints"] = [hint for hint in hints if hint]
     return keys

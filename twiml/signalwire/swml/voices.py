@@ -7,15 +7,18 @@ Twilio calls `Google.…` SignalWire calls `gcloud.…` (S section 2.4).
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 from twiml.actions import Say
 from twiml.signalwire.swml.writing import Writing
 
 _DEFAULT_LANGUAGE = "en-US"
+_NAMED = re.compile(r"(?P<maker>Polly|Google)(?P<name>\.[\w-]+)")
+_MAKERS = MappingProxyType({"Polly": "Polly", "Google": "gcloud"})
 _GENDERS = MappingProxyType({"man": "male", "woman": "female", "alice": "female"})
 
-_POLLY = MappingProxyType(
+POLLY = MappingProxyType(
     {
         "da-DK": ("Naja", "Mads"),
         "de-DE": ("Marlene", "Hans"),
@@ -51,10 +54,8 @@ def voice_keys(writing: Writing, say: Say) -> dict[str, str]:
     """The `say_…` keys for a `<Say>`; none when SWML's own defaults say the same."""
     voice, language = say.voice, say.language
     keys: dict[str, str] = {}
-    if voice and voice.startswith("Polly."):
-        keys["say_voice"] = voice
-    elif voice and voice.startswith("Google."):
-        keys["say_voice"] = "gcloud." + voice.removeprefix("Google.")
+    if named := _NAMED.fullmatch(voice or ""):
+        keys["say_voice"] = _MAKERS[named["maker"]] + named["name"]
     elif voice or language:
         if voice and voice not in _GENDERS:
             writing.lose(say, "voice", "is not a voice that SWML has.", "A woman's voice speaks.")
@@ -65,7 +66,7 @@ def voice_keys(writing: Writing, say: Say) -> dict[str, str]:
 
 
 def _by_gender(writing: Writing, say: Say, gender: str) -> dict[str, str]:
-    woman, man = _POLLY.get(say.language or _DEFAULT_LANGUAGE, (None, None))
+    woman, man = POLLY.get(say.language or _DEFAULT_LANGUAGE, (None, None))
     name = man if gender == "male" else woman
     if name is not None:
         return {"say_voice": f"Polly.{name}", "say_gender": gender}
