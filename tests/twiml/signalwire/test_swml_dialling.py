@@ -92,6 +92,9 @@ def test_digits_and_a_whisper_exclude_each_other() -> None:
     translation, _ = swml('<Dial><Number sendDigits="1" url="/w">+1</Number></Dial>')
     assert steps(translation)[1]["connect"]["confirm"] == [{"send_digits": {"digits": "1"}}]
     assert lost(translation) == ["Number url"]
+    translation, _ = swml('<Dial><Number sendDigits="1-2">+1</Number></Dial>')
+    assert steps(translation)[1]["connect"]["confirm"] == [{"send_digits": {"digits": "12"}}]
+    assert lost(translation) == ["Number sendDigits"]
 
 
 def test_sip_addresses() -> None:
@@ -128,11 +131,15 @@ def test_sip_addresses_beside_others() -> None:
 
 
 def test_sip_secrets_are_not_evaluated() -> None:
-    """A password that would be is told: it cannot be right any more."""
-    translation, _ = swml("<Dial><Sip password='a${b' username='%{u'>sip:x${y}@z</Sip></Dial>")
+    """A password that would be is told: it cannot be right any more. Headers likewise."""
+    translation, _ = swml(
+        "<Dial><Sip password='a${b' username='%{u'>sip:x${y}@z?X=%25%7Bq<Headers>"
+        "<Header name='H' value='${h'/></Headers></Sip></Dial>"
+    )
     keys = steps(translation)[1]["connect"]
+    assert [header["value"] for header in keys["headers"]] == ["% {q", "$ {h"]
     assert (keys["to"], keys["username"], keys["password"]) == ("sip:x$ {y}@z", "% {u", "a$ {b")
-    assert lost(translation) == ["Sip", "Sip username", "Sip password"]
+    assert lost(translation) == [*("Header value", "Sip", "Sip", "Sip username", "Sip password")]
 
 
 def test_clients() -> None:

@@ -116,6 +116,7 @@ def test_loops() -> None:
         {"play": {"urls": ["https://us.example/file/1"] * 2}}
     ]
     assert between('<Play digits="1w" loop="2"/>') == [{"send_digits": {"digits": "1w1w"}}]
+    assert len(between(f'<Say loop="2">{"x" * 2045}</Say>')) == 3
     for loop, jumps, losses in ((11, 10, 0), (101, 100, 0), (102, 100, 1), (0, 100, 1)):
         translation, _ = swml(f'<Say loop="{loop}">a</Say>')
         assert steps(translation)[1:-1] == [

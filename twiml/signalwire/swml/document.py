@@ -78,7 +78,7 @@ def translate(
     done = _steps(writing, document.actions)
     steps = [step for _, made in done for step in made]
     if not aside:
-        if _answers([action for action, made in done if made]):
+        if _answers(done):
             steps.insert(0, {"answer": {}})
         if not steps or not _LAST.intersection(steps[-1]):
             steps.append({"hangup": {}})
@@ -106,18 +106,24 @@ def _steps(writing: Writing, actions: Sequence[Action]) -> list[tuple[Action, li
     return done
 
 
-def _answers(actions: Iterable[Action]) -> bool:
+def _answers(done: Iterable[tuple[Action, list[Step]]]) -> bool:
     """Whether the call is answered before the first of these verbs.
 
     Not to be rejected, if after a pause, and not before the dialled party answers.
     """
-    for number, action in enumerate(actions):
-        if isinstance(action, Reject):
-            return False
-        if number == 0 and isinstance(action, Dial):
-            return not action.answer_on_bridge
-        if not isinstance(action, Pause):
-            return True
+    first = True
+    for action, steps in done:
+        match action:
+            case _ if not steps:
+                continue
+            case Reject():
+                return False
+            case Dial() if first:
+                return not any("answer_on_bridge" in step.get("connect", ()) for step in steps)
+            case Pause():
+                first = False
+            case _:
+                return True
     return True
 
 

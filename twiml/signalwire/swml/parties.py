@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from twiml.actions import Client, Element, Header, Headers, Identity, Number, Party, Sip, Uri
+from twiml.signalwire.swml.speech import tones
 from twiml.signalwire.swml.writing import Writing
 
 Destination = dict[str, Any]
@@ -16,7 +17,6 @@ Destination = dict[str, Any]
 _PUNCTUATION = re.compile(r"[\s().-]")
 _NUMBER = re.compile(r"\+?[0-9*#]+")
 _SIP = re.compile(r"(?i:sips?):[^\s?]+")
-_NOT_TONES = re.compile(r"[^0-9*#ABCDWw]")
 _EVENTS = MappingProxyType(
     {
         "initiated": "created",
@@ -75,32 +75,43 @@ def is_sip(text: str) -> bool:
 def _sip(writing: Writing, noun: Sip) -> Iterator[Destination]:
     uris = [part for part in noun.children if isinstance(part, Uri)]
     uris.sort(key=_preference)
-    more = [
-        {"name": name, "value": header.value or ""}
-        for headers in noun.children
-        if isinstance(headers, Headers)
-        for header in headers.children
-        if isinstance(header, Header) and (name := (header.name or "").strip())
-    ]
-    common = _party(writing, noun)
     written: list[Sip | Uri] = [*uris] if uris else [noun]
+    more = _headers(writing, noun)
+    common = _party(writing, noun)
     for element in written:
         address = sip_address(element.text)
         if address is None:
             writing.lose(element, "", "is not a SIP address.", "It is not dialled.")
             continue
         destination: Destination = {"to": writing.harmless(address, element)}
-        query = element.text.strip().partition("?")[2]
-        pairs = parse_qsl(query, keep_blank_values=True)
-        if headers := [{"name": name, "value": value} for name, value in pairs if name] + more:
+        query = parse_qsl(element.text.strip().partition("?")[2], keep_blank_values=True)
+        headers = [
+            {"name": writing.harmless(name, element), "value": writing.harmless(value, element)}
+            for name, value in query
+        ] + more
+        if headers:
             destination["headers"] = headers
-        username = element.username or noun.username
-        password = element.password or noun.password
-        if username:
-            destination["username"] = writing.harmless(username, element, "username")
-        if password:
-            destination["password"] = writing.harmless(password, element, "password")
+        for key, secret in (
+            ("username", element.username or noun.username),
+            ("password", element.password or noun.password),
+        ):
+            if secret:
+                destination[key] = writing.harmless(secret, element, key)
         yield destination | common
+
+
+def _headers(writing: Writing, noun: Sip) -> list[dict[str, str]]:
+    """What `<Headers>` holds."""
+    return [
+        {
+            "name": writing.harmless(name, header, "name"),
+            "value": writing.harmless(header.value or "", header, "value"),
+        }
+        for headers in noun.children
+        if isinstance(headers, Headers)
+        for header in headers.children
+        if isinstance(header, Header) and (name := (header.name or "").strip())
+    ]
 
 
 def _preference(uri: Uri) -> tuple[int, int]:
@@ -136,7 +147,9 @@ def _party(writing: Writing, noun: Party) -> Destination:
     writing.lose_attributes(noun, "Dial")
     keys: Destination = {}
     confirm = writing.document(noun, "url", noun.url, noun.method) if noun.url else None
-    digits = _NOT_TONES.sub("", noun.send_digits or "") if isinstance(noun, Number) else ""
+    digits = (
+        tones(writing, noun, "sendDigits", noun.send_digits) if isinstance(noun, Number) else ""
+    )
     if digits:
         keys["confirm"] = [{"send_digits": {"digits": digits}}]
         if confirm is not None:

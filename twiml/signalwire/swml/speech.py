@@ -38,14 +38,22 @@ def sentence(text: str) -> str:
     return "say:" + _tidy(text)
 
 
+def tones(writing: Writing, element: Element, attribute: str, written: str | None) -> str:
+    """The tones in an attribute; what is none is lost."""
+    sent = _NOT_TONES.sub("", written or "")
+    if sent != (written or ""):
+        writing.lose(element, attribute, "holds what is no tone.", "The rest of it is sent.")
+    return sent
+
+
 def play(writing: Writing, action: Play) -> Iterator[Step]:
     """Send tones, play a file."""
     writing.lose_attributes(action)
-    if tones := _tones(writing, action):
-        if 0 < action.loop <= _LISTED:
-            yield {"send_digits": {"digits": tones * action.loop}}
+    if sent := tones(writing, action, "digits", action.digits):
+        if _written_out(action.loop, sent):
+            yield {"send_digits": {"digits": sent * action.loop}}
         else:
-            yield from _again(writing, action, {"send_digits": {"digits": tones}})
+            yield from _again(writing, action, {"send_digits": {"digits": sent}})
     if action.text.strip() and (url := writing.media_file(action)):
         yield from _played(writing, action, url, {})
 
@@ -91,10 +99,15 @@ def _played(
     """A `play`, as often as `loop` says. It has `url` or `urls`, and no loop of its own."""
     if element.loop == 1:
         yield {"play": {"url": url, **keys}}
-    elif 1 < element.loop <= _LISTED:
+    elif _written_out(element.loop, url):
         yield {"play": {"urls": [url] * element.loop, **keys}}
     else:
         yield from _again(writing, element, {"play": {"url": url, **keys}})
+
+
+def _written_out(loop: int, what: str) -> bool:
+    """Whether a repetition is short enough to be written out."""
+    return 0 < loop <= _LISTED and loop * len(what) <= _MAX_CHARACTERS
 
 
 def _again(writing: Writing, element: Say | Play, step: Step) -> Iterator[Step]:
@@ -117,14 +130,6 @@ def _listed(writing: Writing, element: Say | Play) -> int:
     why = "has no counterpart in a prompt, which cannot jump back."
     writing.lose(element, "loop", why, f"It is heard {_IN_PROMPT} times.")
     return _IN_PROMPT
-
-
-def _tones(writing: Writing, action: Play) -> str:
-    written = action.digits or ""
-    tones = _NOT_TONES.sub("", written)
-    if tones != written:
-        writing.lose(action, "digits", "holds what is no tone.", "The rest of it is sent.")
-    return tones
 
 
 def _spoken(writing: Writing, action: Say) -> str:
