@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
@@ -20,7 +19,7 @@ import orjson
 from lxml import etree
 
 from app.cli.choices import Dialect, Language
-from app.cli.translation import NotThereError, Translate, translator
+from app.cli.translation import Translate, translator
 from app.lint import Report
 from twiml.parser import parse
 
@@ -66,8 +65,7 @@ def works() -> dict[str, Work]:
         "cxml": _translating(translator(Language.CXML)),
     }
     for dialect in Dialect:
-        with suppress(NotThereError):
-            found[f"swml {dialect}"] = _translating(translator(Language.SWML, dialect))
+        found[f"swml {dialect}"] = _translating(translator(Language.SWML, dialect))
     return found
 
 

@@ -189,15 +189,13 @@ def translate(
     """Show a document in SignalWire's words, and on standard error what is lost on the way."""
     from app.cli.reading import Rules  # noqa: PLC0415
     from app.cli.translate import translate as show  # noqa: PLC0415
-    from app.cli.translation import NotThereError, translator  # noqa: PLC0415
+    from app.cli.translation import translator  # noqa: PLC0415
 
-    try:
-        into = translator(to, dialect)
-    except NotThereError as error:
-        fail(str(error))
     # SWML has no relative URLs; cXML reads them against the address it is fetched from.
     rules = Rules(_method(method), _base_url(base_url), relative=to is Language.CXML)
-    raise typer.Exit(show(target, to, into, rules, _asker(target), as_json=as_json))
+    raise typer.Exit(
+        show(target, to, translator(to, dialect), rules, _asker(target), as_json=as_json)
+    )
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

@@ -12,8 +12,9 @@ from app.cli.choices import Language
 from app.cli.findings import lines, one_line, speak_plainly
 from app.cli.reading import Reader, Rules
 from app.cli.targets import Target, TargetError, expand
-from app.cli.translation import Translate, Translated
+from app.cli.translation import Translate
 from app.lint import Report, describe
+from twiml.signalwire.translation import Translation
 
 if TYPE_CHECKING:
     from app.cli.asking import Asker
@@ -53,7 +54,7 @@ def _single(name: str) -> Target:
     return target
 
 
-def _print(report: Report, translated: Translated | None) -> None:
+def _print(report: Report, translated: Translation | None) -> None:
     for line in lines(report):
         typer.echo(line, err=True)
     if translated is None:
@@ -66,7 +67,7 @@ def _print(report: Report, translated: Translated | None) -> None:
     typer.echo(translated.output.rstrip("\n").encode())
 
 
-def _record(report: Report, language: Language, translated: Translated | None) -> dict[str, Any]:
+def _record(report: Report, language: Language, translated: Translation | None) -> dict[str, Any]:
     output: Any = None
     if translated is not None:
         swml = language is Language.SWML

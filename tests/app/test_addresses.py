@@ -11,8 +11,9 @@ from app.addresses import PlainLinks, dialled
 from twiml.actions import Action, Connect, Redirect, Start, Stop, Stream
 from twiml.document import Document
 from twiml.parser import parse
-from twiml.signalwire.cxml import Translation, translate
+from twiml.signalwire.cxml import translate
 from twiml.signalwire.links import NOWHERE
+from twiml.signalwire.translation import Translation
 
 BASE = "https://app.example/voice/answer"
 FOLDER = Path(__file__).parents[2] / "fixtures" / "twiml"

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,8 +12,6 @@ from typer.testing import CliRunner
 from app.cli import cli
 from tests.app.commands import CLEAN, SPOILT, Ran, command, twiml
 from tests.support.peers import response, web_app
-from twiml.document import Document
-from twiml.signalwire.losses import Loss
 
 XML = "Content-Type: text/xml"
 LOSSY = (
@@ -163,57 +157,28 @@ async def test_misuse(tmp_path: Path) -> None:
         assert (ran.status, ran.out) == (2, "")
 
 
-class _Dialect(StrEnum):
-    FULL = "full"
-    STRICT = "strict"
-
-
-@dataclass(frozen=True)
-class _Translation:
-    output: str
-    losses: tuple[Loss, ...] = ()
-
-
-@pytest.fixture
-def swml(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A translator into SWML that tells what it was given."""
-
-    def translate(
-        document: Document, links: object, base_url: str, *, dialect: _Dialect
-    ) -> _Translation:
-        said = {"verbs": document.verbs, "base": base_url, "dialect": dialect}
-        return _Translation(json.dumps(said), (Loss("Say", "", 1, "is lost."),))
-
-    module = ModuleType("twiml.signalwire.swml")
-    vars(module).update(Dialect=_Dialect, translate=translate)
-    monkeypatch.setitem(sys.modules, "twiml.signalwire.swml", module)
-
-
-@pytest.mark.usefixtures("swml")
-@pytest.mark.parametrize("dialect", ["full", "strict"])
-def test_swml(tmp_path: Path, dialect: str) -> None:
+@pytest.mark.parametrize(("dialect", "method"), [("full", "stream"), ("strict", "tap")])
+def test_swml(tmp_path: Path, dialect: str, method: str) -> None:
     """The dialect and the base reach the translator; with --json its output is an object."""
-    arguments = ["translate", str(twiml(tmp_path)), "--to", "swml", "--dialect", dialect]
-    ran = CliRunner().invoke(cli, arguments)
+    inner = "<Redirect>/next</Redirect><Echo/>"
+    start = f'<Start><Stream url="wss://c.example/m" name="s"/></Start><Leave/>{inner}'
+    path = twiml(tmp_path, f"<Response>{start}</Response>")
+    arguments = ["translate", str(path), "--to", "swml", "--dialect", dialect]
+    ran = CliRunner().invoke(cli, [*arguments, "--base-url", "https://a.example/voice"])
     assert ran.exit_code == 0
-    said = {"verbs": ["Hangup"], "base": "", "dialect": dialect}
-    assert json.loads(ran.stdout) == said
-    assert "app.xml:1 loss <Say> is lost." in ran.stderr
-    ran = CliRunner().invoke(cli, [*arguments, "--json", "--base-url", "https://a.example/"])
-    assert json.loads(ran.stdout)["output"] == {**said, "base": "https://a.example/"}
+    main = json.loads(ran.stdout)["sections"]["main"]
+    assert [next(iter(step)) for step in main] == ["answer", method, "transfer"]
+    assert main[1][method]["control_id"] == "s"
+    assert main[2] == {"transfer": {"dest": "https://a.example/next"}}
+    assert "app.xml:1 loss <Leave> cannot be said while a call waits in a queue." in ran.stderr
+
+    record = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)
+    assert record["output"]["version"] == "1.0.0"
+    assert [loss["element"] for loss in record["losses"]] == ["Leave", "Redirect"]
 
 
-@pytest.mark.usefixtures("swml")
 def test_swml_has_no_relative_urls(tmp_path: Path) -> None:
     """A stream whose URL cannot be made absolute is refused."""
     path = twiml(tmp_path, '<Response><Start><Stream url="m"/></Start></Response>')
     ran = CliRunner().invoke(cli, ["translate", str(path), "--to", "swml"])
     assert ":1:26 error 31923 The stream's url is relative" in ran.stderr
-
-
-def test_a_translator_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is said so, clearly."""
-    monkeypatch.setitem(sys.modules, "twiml.signalwire.swml", None)
-    ran = CliRunner().invoke(cli, ["translate", str(twiml(tmp_path)), "--to", "swml"])
-    assert ran.exit_code == 2
-    assert "does not translate into SWML" in ran.stderr

@@ -28,7 +28,12 @@ def reject(writing: Writing, action: Reject) -> Iterator[Step]:
 
 def redirect(writing: Writing, action: Redirect) -> Iterator[Step]:
     """Go on with another document."""
-    link = writing.document(action, "", action.url or writing.base_url, action.method)
+    url = action.url or writing.base_url
+    if not url:
+        why = "asks for this document, whose URL is not known."
+        writing.lose(action, "", why, "The call ends.")
+        return
+    link = writing.document(action, "", url, action.method)
     if link is not None:
         yield {"transfer": {"dest": link}}
 

@@ -71,37 +71,32 @@ def _call_id(sid: str) -> str:
 
 
 def _status(writing: Writing, noun: Conference) -> dict[str, str]:
-    if not noun.status_callback:
-        return {}
-    link = writing.callback(
-        noun, "statusCallback", noun.status_callback, noun.status_callback_method
-    )
-    if link is None:
-        return {}
-    wanted = _words(writing, noun, "statusCallbackEvent", noun.status_callback_event, _EVENTS)
-    events = {"status_callback_event": wanted} if wanted else {}
-    return {"status_callback": link} | events
+    key, attribute = "status_callback", "statusCallback"
+    keys = _told(writing, noun, key, attribute, noun.status_callback, noun.status_callback_method)
+    if keys and (wanted := noun.status_callback_event):
+        keys[f"{key}_event"] = _words(writing, noun, f"{attribute}Event", wanted, _EVENTS)
+    return keys
 
 
 def _recording_status(writing: Writing, noun: Conference) -> dict[str, str]:
-    if not noun.recording_status_callback:
-        return {}
-    link = writing.callback(
-        noun,
-        "recordingStatusCallback",
-        noun.recording_status_callback,
-        noun.recording_status_callback_method,
-    )
+    key, attribute = "recording_status_callback", "recordingStatusCallback"
+    url, method = noun.recording_status_callback, noun.recording_status_callback_method
+    keys = _told(writing, noun, key, attribute, url, method)
+    if keys:
+        wanted = noun.recording_status_callback_event
+        keys[f"{key}_event"] = _words(writing, noun, f"{attribute}Event", wanted, _RECORDING_EVENTS)
+    return keys
+
+
+def _told(
+    writing: Writing, noun: Conference, key: str, attribute: str, url: str | None, method: str
+) -> dict[str, str]:
+    """The keys for a callback of the conference; our own links are told by POST."""
+    link = writing.callback(noun, attribute, url, method, by_get=True) if url else None
     if link is None:
         return {}
-    wanted = _words(
-        writing,
-        noun,
-        "recordingStatusCallbackEvent",
-        noun.recording_status_callback_event,
-        _RECORDING_EVENTS,
-    )
-    return {"recording_status_callback": link, "recording_status_callback_event": wanted}
+    by_get = method == "GET" and not writing.links.ours
+    return {key: link} | ({f"{key}_method": "GET"} if by_get else {})
 
 
 def _words(

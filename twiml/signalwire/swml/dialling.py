@@ -110,14 +110,13 @@ def _common(writing: Writing, action: Dial, places: dict[str, Any]) -> dict[str,
 def _watch(writing: Writing, action: Dial, places: dict[str, Any]) -> dict[str, Any]:
     """What tells us who answered. The strict dialect has it for each leg only."""
     if writing.full:
-        return {"status_url": writing.links.watch("Dial")}
+        return writing.watched("Dial")
     legs = places.get("serial") or places.get("parallel") or [places]
-    if any("call_state_url" in leg for leg in legs) and action.action:
+    if any("call_state_url" in leg for leg in legs) and action.action and writing.links.ours:
         why = "has no DialCallSid and DialCallDuration beside a noun's statusCallback."
         writing.lose(action, "action", why, "The full dialect has them.")
-    if "call_state_url" in places:
-        return {}
-    return {"call_state_url": writing.links.watch("Dial"), "call_state_events": list(_WATCHED)}
+    watched = {} if "call_state_url" in places else writing.watched("Dial", "call_state_url")
+    return watched | {"call_state_events": list(_WATCHED)} if watched else {}
 
 
 def _recording(writing: Writing, action: Dial, control_id: str) -> Step:

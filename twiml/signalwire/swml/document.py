@@ -68,7 +68,7 @@ def translate(
     *,
     aside: bool = False,
 ) -> Translation:
-    """The SWML of a usable document whose own URL is `base_url`.
+    """The SWML of a usable document whose own URL is `base_url`; empty when it has none.
 
     `aside` is a document that somebody hears beside the call's own flow: what a dialled party is
     told before being put through (`url` of a noun), or what a queue plays (`waitUrl`). It neither

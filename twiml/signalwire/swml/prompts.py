@@ -8,6 +8,7 @@ from typing import Any
 
 from twiml.actions import Gather, Record
 from twiml.signalwire.swml.expressions import ANYTHING_ENTERED, Step
+from twiml.signalwire.swml.recordings import recording_callback
 from twiml.signalwire.swml.speech import prompted
 from twiml.signalwire.swml.writing import Writing
 
@@ -37,7 +38,7 @@ def gather(writing: Writing, action: Gather) -> Iterator[Step]:
     if speech:
         prompt |= _speech(writing, action)
     yield {"prompt": prompt}
-    link = writing.document(action, "action", action.action or writing.base_url, action.method)
+    link = writing.own_action(action)
     if link is None:
         return
     transfer = {"transfer": {"dest": link}}
@@ -69,14 +70,7 @@ def _speech(writing: Writing, action: Gather) -> dict[str, Any]:
 def record(writing: Writing, action: Record) -> Iterator[Step]:
     """Record, and go on at the action's document. SWML's defaults differ: all is written out."""
     writing.lose_attributes(action)
-    status_url = None
-    if action.recording_status_callback:
-        status_url = writing.callback(
-            action,
-            "recordingStatusCallback",
-            action.recording_status_callback,
-            action.recording_status_callback_method,
-        )
+    told = recording_callback(writing, action)
     yield {
         "record": {
             "beep": action.play_beep,
@@ -85,10 +79,10 @@ def record(writing: Writing, action: Record) -> Iterator[Step]:
             "end_silence_timeout": action.timeout,
             "max_length": action.max_length,
             # Only these events tell how long the recording is.
-            "status_url": status_url or writing.links.watch("Record"),
+            **(told or writing.watched("Record")),
         }
     }
-    link = writing.document(action, "action", action.action or writing.base_url, action.method)
+    link = writing.own_action(action)
     if link is None:
         return
     if writing.followed:

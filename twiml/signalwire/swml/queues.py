@@ -41,7 +41,7 @@ def enqueue(writing: Writing, action: Enqueue) -> Iterator[Step]:
     keys: dict[str, Any] = {
         "queue_name": writing.harmless(name, action),
         AFTER: link or Rest(action),
-        "status_url": writing.links.watch("Enqueue"),
+        **writing.watched("Enqueue"),
         "wait_time": _CALL_SECONDS,
     }
     if action.wait_url:

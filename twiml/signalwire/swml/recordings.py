@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from twiml.actions import Dial, Recording
+from twiml.actions import Dial, Record, Recording
 from twiml.signalwire.swml.expressions import Step
 from twiml.signalwire.swml.writing import Writing
 
@@ -23,13 +23,17 @@ def record_call(
     """Begin to record; without a `control_id` SignalWire makes one."""
     keys: dict[str, Any] = {} if control_id is None else {"control_id": control_id}
     keys |= {"stereo": stereo, "direction": _DIRECTIONS[track]}
-    if element.recording_status_callback:
-        link = writing.callback(
-            element,
-            "recordingStatusCallback",
-            element.recording_status_callback,
-            element.recording_status_callback_method,
-        )
-        if link is not None:
-            keys["status_url"] = link
-    return {"record_call": keys}
+    return {"record_call": keys | recording_callback(writing, element)}
+
+
+def recording_callback(writing: Writing, element: Dial | Record | Recording) -> dict[str, str]:
+    """The key for `recordingStatusCallback`; none without one that can be told."""
+    if not element.recording_status_callback:
+        return {}
+    link = writing.callback(
+        element,
+        "recordingStatusCallback",
+        element.recording_status_callback,
+        element.recording_status_callback_method,
+    )
+    return {} if link is None else {"status_url": link}

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from twiml.actions import Connect, Recording, Room, Start, Stop, Stream
-from twiml.signalwire.swml.expressions import CONNECT_FAILED, STREAM_FAILED, TAP_FAILED, Step
+from twiml.signalwire.links import MediaLink
+from twiml.signalwire.swml.expressions import (
+    CONNECT_FAILED,
+    STREAM_FAILED,
+    TAP_FAILED,
+    Step,
+    harmless_url,
+)
 from twiml.signalwire.swml.recordings import record_call
 from twiml.signalwire.swml.writing import Writing
 
@@ -74,10 +81,8 @@ def connect(writing: Writing, action: Connect) -> Iterator[Step]:
                 writing.lose(noun, "", "has no name.", "Nothing is joined.")
             case _:
                 writing.lose_element(noun)
-    if carried and action.action:
-        link = writing.document(action, "action", action.action, action.method)
-        if link is not None:
-            yield {"transfer": {"dest": link}}
+    if carried and (link := writing.action(action)):
+        yield {"transfer": {"dest": link}}
 
 
 def _opens(writing: Writing, stream: Stream, *, bidirectional: bool) -> bool:
@@ -93,57 +98,62 @@ def _opens(writing: Writing, stream: Stream, *, bidirectional: bool) -> bool:
 
 def _stream(writing: Writing, stream: Stream) -> Iterator[Step]:
     link = writing.links.media(stream, False)
-    name = stream.name or link.name
-    keys: dict[str, Any] = {
-        "url": link.url,
-        "control_id": name,
-        "name": name,
-        "track": str(stream.track),
-        "codec": _CODEC,
-        "status_url": link.status_callback,
-        "authorization_bearer_token": link.bearer,
-    }
-    if stream.custom_parameters:
-        keys["custom_parameters"] = stream.custom_parameters
-    yield {"stream": keys}
-    yield _tell_of_failure(STREAM_FAILED, link.status_callback)
+    named = _present({"control_id": stream.name or link.name, "name": stream.name or link.name})
+    keys = {"url": link.url} | named | {"track": str(stream.track), "codec": _CODEC}
+    yield {"stream": keys | _told(link) | _given(stream)}
+    yield from _tell_of_failure(writing, STREAM_FAILED, link.status_callback)
 
 
 def _taps(writing: Writing, stream: Stream) -> Iterator[Step]:
     """One tap for each track: how `both` mixes them is unknown (S section 1.7)."""
     for number, link in enumerate(writing.links.taps(stream)):
-        keys = {"uri": link.uri}
-        if stream.name:
-            keys["control_id"] = stream.name + _LISTEN if number else stream.name
-        yield {
-            "tap": keys
-            | {"direction": link.direction, "codec": _CODEC, "status_url": link.status_url}
-        }
-        yield _tell_of_failure(TAP_FAILED, link.status_url)
+        name = stream.name + _LISTEN if stream.name and number else stream.name
+        keys = {"uri": link.uri} | _present({"control_id": name or ""})
+        keys |= {"direction": link.direction, "codec": _CODEC}
+        yield {"tap": keys | _present({"status_url": harmless_url(link.status_url)})}
+        yield from _tell_of_failure(writing, TAP_FAILED, link.status_url)
 
 
 def _two_way(writing: Writing, stream: Stream) -> Iterator[Step]:
     link = writing.links.media(stream, True)
     keys: dict[str, Any] = {"to": f"stream:{link.url}"}
     if writing.full:
-        keys |= {
-            "name": stream.name or link.name,
-            "codec": _CODEC,
-            "realtime": True,
-            "status_url": link.status_callback,
-            "authorization_bearer_token": link.bearer,
-        }
-        if stream.custom_parameters:
-            keys["custom_parameters"] = stream.custom_parameters
+        keys |= _present({"name": stream.name or link.name})
+        keys |= {"codec": _CODEC, "realtime": True} | _told(link) | _given(stream)
     else:
         why = "cannot be realtime in the strict dialect."
         instead = "Your audio may be heard late, or not at all; the full dialect is sure."
         writing.lose(stream, "", why, instead)
     yield {"connect": keys}
-    yield _tell_of_failure(CONNECT_FAILED, link.status_callback)
+    yield from _tell_of_failure(writing, CONNECT_FAILED, link.status_callback)
 
 
-def _tell_of_failure(when: str, url: str) -> Step:
+def _told(link: MediaLink) -> dict[str, str]:
+    """Whom SignalWire tells of a stream, and what it shows to whom it connects."""
+    url = harmless_url(link.status_callback)
+    method = link.status_callback_method if url else ""
+    return _present(
+        {
+            "status_url": url,
+            "status_url_method": "" if method == "POST" else method,
+            "authorization_bearer_token": link.bearer,
+        }
+    )
+
+
+def _given(stream: Stream) -> dict[str, dict[str, str]]:
+    parameters = stream.custom_parameters
+    return {"custom_parameters": parameters} if parameters else {}
+
+
+def _present(keys: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in keys.items() if value}
+
+
+def _tell_of_failure(writing: Writing, when: str, url: str) -> Iterator[Step]:
+    """Nobody but us would understand it."""
+    if not (writing.links.ours and url):
+        return
     request = {
         "url": url,
         "method": "POST",
@@ -152,7 +162,7 @@ def _tell_of_failure(when: str, url: str) -> Step:
         "timeout": _ANSWER_SECONDS,
         "connect_timeout": _CONNECT_SECONDS,
     }
-    return {"cond": [{"when": when, "then": [{"request": request}]}]}
+    yield {"cond": [{"when": when, "then": [{"request": request}]}]}
 
 
 def _room(writing: Writing, room: Room) -> Step:

@@ -6,13 +6,25 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from twiml.actions import Dial, Element, Enqueue, Refer, Sms, Stream
+from twiml.actions import (
+    Connect,
+    Dial,
+    Element,
+    Enqueue,
+    Gather,
+    Record,
+    Refer,
+    Sms,
+    Stream,
+)
 from twiml.schema import rule_for
 from twiml.signalwire.links import SwmlLinks
 from twiml.signalwire.losses import Loss
-from twiml.signalwire.swml.expressions import harmless
+from twiml.signalwire.swml.expressions import harmless, harmless_url
 from twiml.signalwire.swml.vocabulary import FATES, UNKNOWN
 from twiml.urls import absolute_http
+
+_ON = "The call goes on with the next verb."
 
 
 class Dialect(StrEnum):
@@ -83,28 +95,50 @@ class Writing:
             )
         return changed
 
-    def action(self, verb: Dial | Enqueue | Refer | Sms) -> str | None:
-        """Our link for a verb's `action`; None when it has none that can be asked."""
+    def action(self, verb: Dial | Enqueue | Refer | Sms | Connect) -> str | None:
+        """The link for a verb's `action`; None when it has none that can be asked."""
         return self.document(verb, "action", verb.action, verb.method) if verb.action else None
 
-    def document(self, element: Element, attribute: str, url: str, method: str) -> str | None:
-        """Our link for a URL whose reply is TwiML; None, with a loss, if it cannot be asked."""
-        absolute = self._absolute(element, attribute, url)
-        if absolute is None:
-            return None
-        return self.links.document(absolute, method, element.tag, attribute)
+    def own_action(self, verb: Gather | Record) -> str | None:
+        """The same for a verb that asks the current document when it has none."""
+        if verb.action or self.base_url:
+            url = verb.action or self.base_url
+            return self.document(verb, "action", url, verb.method)
+        why = "is missing; it would be this document, whose URL is not known."
+        self.lose(verb, "action", why, _ON)
+        return None
 
-    def callback(self, element: Element, attribute: str, url: str, method: str) -> str | None:
-        """Our link for a URL that is told something; None, with a loss, if it cannot be."""
+    def document(self, element: Element, attribute: str, url: str, method: str) -> str | None:
+        """The link for a URL whose reply is TwiML; None, with a loss, if it cannot be asked."""
         absolute = self._absolute(element, attribute, url)
         if absolute is None:
             return None
-        return self.links.callback(absolute, method, element.tag, attribute)
+        self._lose_get(element, attribute, method)
+        return harmless_url(self.links.document(absolute, method, element.tag, attribute))
+
+    def callback(
+        self, element: Element, attribute: str, url: str, method: str, *, by_get: bool = False
+    ) -> str | None:
+        """The link for a URL that is told something; None, with a loss, if it cannot be.
+
+        `by_get` is for what SWML can tell by GET too.
+        """
+        absolute = self._absolute(element, attribute, url)
+        if absolute is None:
+            return None
+        if not by_get:
+            self._lose_get(element, attribute, method)
+        return harmless_url(self.links.callback(absolute, method, element.tag, attribute))
 
     def media_file(self, element: Element) -> str | None:
-        """Our link for the audio file in an element's text; None, with a loss, if it is none."""
+        """The link for the audio file in an element's text; None, with a loss, if it is none."""
         absolute = self._absolute(element, "", element.text)
-        return None if absolute is None else self.links.media_file(absolute)
+        return None if absolute is None else harmless_url(self.links.media_file(absolute))
+
+    def watched(self, verb: str, key: str = "status_url") -> dict[str, str]:
+        """The key with our link for events that nobody else asked for; none if unwanted."""
+        url = self.links.watch(verb)
+        return {key: url} if url else {}
 
     def _absolute(self, element: Element, attribute: str, url: str) -> str | None:
         absolute = absolute_http(url, self.base_url)
@@ -112,3 +146,9 @@ class Writing:
             why = "is not an http or https URL."
             self.lose(element, attribute, why, "Write an absolute one.")
         return absolute
+
+    def _lose_get(self, element: Element, attribute: str, method: str) -> None:
+        """SWML posts. Our links ask the customer's app by GET then; others cannot."""
+        if method == "GET" and not self.links.ours:
+            why = "is to be asked by GET."
+            self.lose(element, attribute, why, "SignalWire posts to it.")
