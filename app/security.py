@@ -8,12 +8,15 @@ import hmac
 import secrets
 import struct
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from bridge.signature import sign
+
+JSON_SIGNATURES = {"x-signalwire-signature": "sha1", "x-signalwire-sha256-signature": "sha256"}
+"""The headers that sign a JSON webhook, and the hash of each."""
 
 _STANDARD_PORTS = {"https": 443, "http": 80}
 
@@ -31,6 +34,34 @@ def verify_form(
         for key in keys
         for form_of_url in _with_and_without_port(url)
     )
+
+
+def verify_json(keys: Iterable[str], url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether SignalWire signed this JSON webhook with one of the keys (S section 1.5).
+
+    Of its two signatures, in hex, one is enough; none that is there may be wrong, and both come
+    from one key. `headers` have lower-case names, or ignore case. What signs leaves user and
+    password out of the URL; the standard port may be in it or not.
+    """
+    signatures = [
+        (digest, headers[name]) for name, digest in JSON_SIGNATURES.items() if name in headers
+    ]
+    return bool(signatures) and any(
+        all(_is_hmac(key, form_of_url.encode() + body, *signature) for signature in signatures)
+        for key in keys
+        for form_of_url in _with_and_without_port(_without_user(url))
+    )
+
+
+def _is_hmac(key: str, text: bytes, digest: str, signature: str) -> bool:
+    expected = hmac.new(key.encode(), text, digest).hexdigest()
+    return hmac.compare_digest(expected.encode(), signature.encode())
+
+
+def _without_user(url: str) -> str:
+    """A URL without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _with_and_without_port(url: str) -> set[str]:

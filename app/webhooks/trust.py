@@ -1,21 +1,35 @@
-"""Reads a webhook's form and makes sure that SignalWire sent it."""
+"""Reads a webhook, a form or JSON, and makes sure that SignalWire sent it."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
 import structlog
 from fastapi import HTTPException, Request
 
-from app.security import verify_form
+from app.security import JSON_SIGNATURES, verify_form, verify_json
 from app.service import Service
 from app.webhooks.links import PATIENCE
 
-MAX_FORM = 256 * 1024
+MAX_BODY = 256 * 1024
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 log = structlog.get_logger("trust")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A JSON webhook: its bytes, which are signed, and the object they say."""
+
+    raw: bytes
+    value: dict[str, Any]
 
 
 async def read_form(request: Request) -> list[tuple[str, str]]:
@@ -23,33 +37,92 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
 
     Answers 413 beyond 256 kB, 415 to anything that is not a URL-encoded form, 400 to a broken one.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/x-www-form-urlencoded":
+    content_type = content_type_of(request)
+    if content_type != FORM:
         raise HTTPException(415, f"A webhook is a URL-encoded form, not {content_type or 'blank'}.")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_FORM:
-            raise HTTPException(413, f"A webhook's form may have {MAX_FORM} bytes.")
+    body = await _read(request)
     try:
         return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
     except ValueError as error:
         raise HTTPException(400, "The form is not URL-encoded.") from error
 
 
+async def read_json(request: Request) -> JsonBody:
+    """A webhook that is a JSON object.
+
+    Answers 413 beyond 256 kB, 415 to anything that is not JSON, 400 to what is broken or no object.
+    """
+    content_type = content_type_of(request)
+    if content_type != JSON:
+        raise HTTPException(415, f"A SWML webhook is JSON, not {content_type or 'blank'}.")
+    raw = await _read(request)
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(400, "The body is not JSON.") from error
+    if not isinstance(value, dict):
+        raise HTTPException(400, "The body is not a JSON object.")
+    return JsonBody(raw, value)
+
+
+def content_type_of(request: Request) -> str:
+    """The content type in lower case, without parameters; empty when there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"A webhook's body may have {MAX_BODY} bytes.")
+    return bytes(body)
+
+
 def require_signed(
     service: Service, request: Request, form: list[tuple[str, str]], *, optional: bool = False
 ) -> None:
-    """Refuse (403) a request that SignalWire did not sign.
+    """Refuse (403) a form that SignalWire did not sign.
 
     `optional`: a missing signature passes, a wrong one does not; for callbacks whose URL holds a
     token of ours already. Without a signing key only loopback is let in.
     """
-    keys = service.settings.signing_keys
     signature = request.headers.get("x-signalwire-signature") or request.headers.get(
         "x-twilio-signature", ""
     )
-    if not keys:
+    keys = service.settings.signing_keys
+    _require(
+        service,
+        request,
+        lambda url: verify_form(keys, url, form, signature),
+        signed=bool(signature),
+        optional=optional,
+    )
+
+
+def require_signed_json(
+    service: Service, request: Request, body: JsonBody, *, optional: bool = False
+) -> None:
+    """The same for a JSON webhook."""
+    keys = service.settings.signing_keys
+    _require(
+        service,
+        request,
+        lambda url: verify_json(keys, url, body.raw, request.headers),
+        signed=any(name in request.headers for name in JSON_SIGNATURES),
+        optional=optional,
+    )
+
+
+def _require(
+    service: Service,
+    request: Request,
+    verified: Callable[[str], bool],
+    *,
+    signed: bool,
+    optional: bool,
+) -> None:
+    if not service.settings.signing_keys:
         if optional or is_loopback(request):
             return
         log.error(
@@ -57,17 +130,17 @@ def require_signed(
             advice="Set TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY to your project's signing key.",
         )
         raise HTTPException(403, "This service has no SignalWire signing key set.")
-    if optional and not signature:
+    if optional and not signed:
         return
     url = service.base_url + request.url.path
     if request.url.query:
         url += "?" + request.url.query
     # Fragments are not signed; a signer that takes our link as it stands is right all the same.
-    if not any(verify_form(keys, form_of, form, signature) for form_of in (url, url + PATIENCE)):
+    if not any(verified(form_of_url) for form_of_url in (url, url + PATIENCE)):
         log.error(
             "webhook refused: its signature does not match",
             url=service.base_url + request.url.path.rpartition("/")[0] + "/…",
-            signed=bool(signature),
+            signed=signed,
             advice="Check TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY, and that"
             " TWIML_BRIDGE_PUBLIC_URL is the address SignalWire calls.",
         )

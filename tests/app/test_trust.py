@@ -12,7 +12,7 @@ from starlette.requests import Request
 from app import grants
 from app.grants import UrlGrant
 from app.main import Server
-from app.webhooks.trust import MAX_FORM, is_loopback
+from app.webhooks.trust import MAX_BODY, is_loopback
 from bridge.signature import sign
 from tests.app.running import client_of, new_call, serving
 from tests.support.peers import response, web_app
@@ -136,7 +136,7 @@ async def test_the_size_of_a_form_is_bounded(
 ) -> None:
     """A form of 256 kB is read, one byte more is refused, whether its length is told or not."""
     head = b"CallSid=5f0c8d1e&Filler="
-    body = head + b"x" * (MAX_FORM + beyond - len(head))
+    body = head + b"x" * (MAX_BODY + beyond - len(head))
 
     async def pieces() -> AsyncIterator[bytes]:
         yield body[:1000]
