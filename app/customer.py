@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from app.facts import Facts
 from app.routes import Route
 from bridge.call import Call
 from bridge.callbacks import FormFields
@@ -20,11 +21,15 @@ MAX_TWIML = 64 * 1024
 
 @dataclass(slots=True)
 class CallContext:
-    """What a call's webhooks share: its app, its cookies, and the document it runs now."""
+    """What a call's webhooks share: its app, its cookies, and the document it runs now.
+
+    `facts` is what SignalWire has told of it beside its webhooks.
+    """
 
     call: Call
     route: Route
     cookies: Cookies = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
     document_url: str = ""
 
 

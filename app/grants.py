@@ -13,6 +13,7 @@ TAP = "tap"
 DOCUMENT = "document"
 CALLBACK = "callback"
 STREAM_STATUS = "stream-status"
+EVENT = "event"
 PLAY = "play"
 
 
@@ -39,7 +40,9 @@ class TapGrant:
 class UrlGrant:
     """A URL of the customer's that the carrier may have asked, told or played through us.
 
-    It stood in `attribute` of `verb`, or in its text if `attribute` is empty.
+    It stood in `attribute` of `verb`, or in its text if `attribute` is empty; in a document that
+    was answered at `made_at`, seconds since the epoch. `aside` is the attribute that begins a
+    document beside the call's own flow: a noun's `url`, a `waitUrl`. What follows it is aside too.
     """
 
     context: CallContext
@@ -47,6 +50,16 @@ class UrlGrant:
     method: str
     verb: str
     attribute: str = ""
+    made_at: float = 0.0
+    aside: str = ""
 
 
-Grant = StreamGrant | TapGrant | UrlGrant
+@dataclass(frozen=True, slots=True)
+class WatchGrant:
+    """Events of a verb that nobody but us has asked for."""
+
+    context: CallContext
+    verb: str
+
+
+Grant = StreamGrant | TapGrant | UrlGrant | WatchGrant

@@ -18,7 +18,7 @@ from app.agent import create_agent
 from app.media import media_protocol
 from app.service import Service
 from app.settings import Settings, SettingsError
-from app.webhooks import cxml, events
+from app.webhooks import cxml, events, swml, swmlstatus
 
 log = structlog.get_logger("server")
 
@@ -42,7 +42,9 @@ def create_app(service: Service) -> FastAPI:
         openapi_url="/openapi.json" if settings.local else None,
     )
     app.include_router(cxml.create_router(service))
+    app.include_router(swml.create_router(service))
     app.include_router(events.create_router(service))
+    app.include_router(swmlstatus.create_router(service))
     app.include_router(api.create_router(service))
     if settings.local:
         agent = create_agent()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from typing import Any, cast
 
 import structlog
@@ -50,13 +51,19 @@ def create_acceptor(service: Service) -> Acceptor:
         live = service.calls.get(grant.context.call.sid)
         if live is None or live.call.has_stream(grant.stream_sid):
             return Refusal(404, "The stream, or its call, is over.")
+
+        def ended(leg: SignalWireLeg) -> None:
+            live.legs.discard(leg.stop)
+            live.last_seen = time.monotonic()
+            live.left = leg.left_by_carrier
+
         leg = SignalWireLeg(
             service.engine,
             live.call,
             grant.stream,
             stream_sid=grant.stream_sid,
             bidirectional=grant.bidirectional,
-            ended=lambda leg: live.legs.discard(leg.stop),
+            ended=ended,
         )
         live.legs.add(leg.stop)
         return leg

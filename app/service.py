@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from app import grants, routes
-from app.customer import CallContext, Customer
+from app.customer import CallContext, Customer, voice_form
 from app.logs import log_entry
 from app.security import Tokens
 from app.settings import Settings, SettingsError
@@ -36,6 +36,13 @@ KEEP_ENDED = 200
 
 LATE = 900.0
 """Seconds in which a carrier may still report on a call that is over: recordings, actions."""
+
+SILENCE = 60.0
+"""Seconds without a word after which a call whose stream SignalWire has ended is taken for over,
+if nobody reports its end."""
+
+LONG_SILENCE = 900.0
+"""The same for a call that SignalWire has given no such sign of."""
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
@@ -66,12 +73,19 @@ class LiveCall:
 
     `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
     their last tap has ended.
+
+    `unreported`: nobody will report its end, so it is guessed from silence. `lasting`: what it runs
+    now may take long without a word, such as a `<Dial>`. `left`: the carrier has ended a stream of
+    it and has not been heard of since.
     """
 
     context: CallContext
     last_seen: float
     legs: set[Callable[[], None]] = field(default_factory=set)
     taps: dict[str, TapLeg] = field(default_factory=dict)
+    unreported: bool = False
+    lasting: bool = False
+    left: bool = False
 
     @property
     def call(self) -> Call:
@@ -164,11 +178,41 @@ class Service:
             stop()
         for leg in tuple(live.taps.values()):
             leg.stop()
-        self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK), grace=LATE)
+        self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK, grants.EVENT), grace=LATE)
         live.call.timeline.add("call.ended", reason=reason)
         self.ended[sid] = live
         while len(self.ended) > KEEP_ENDED:
             del self.ended[next(iter(self.ended))]
+
+    def conclude(self, sid: str, reason: str) -> None:
+        """End a call of which nobody else reports the end, and tell the number's callback."""
+        live = self.calls.get(sid)
+        if live is None:
+            return
+        began = live.call.timeline.began
+        self.end_call(sid, reason)
+        route = live.context.route
+        if route.status_callback:
+            seconds = max(0, int(live.last_seen - began))
+            form = voice_form(live.call, (("CallDuration", str(seconds)),))
+            self.engine.sender.send(
+                live.call,
+                route.status_callback,
+                route.status_callback_method,
+                form,
+                order=f"{sid} {route.status_callback}",
+            )
+
+    def resume(self, sid: str) -> LiveCall | None:
+        """A call that was taken for over by mistake goes on: SignalWire has asked for more."""
+        live = self.ended.get(sid)
+        if live is None or not live.unreported or self.draining:
+            return None
+        del self.ended[sid]
+        live.call.status = CallStatus.IN_PROGRESS
+        live.call.timeline.add("call.resumed", "warning", message="the call is not over after all")
+        self.calls[sid] = live
+        return live
 
     def find(self, sid: str) -> Call | None:
         """A call that runs or has ended of late."""
@@ -182,14 +226,26 @@ class Service:
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def _sweep(self) -> None:
-        """End calls that have outlived the longest time a call may last."""
         while True:
             await asyncio.sleep(60)
-            self.tokens.purge()
-            oldest = time.monotonic() - self.lifetime
-            for sid, live in tuple(self.calls.items()):
-                if live.call.timeline.began < oldest:
-                    self.end_call(sid, "time limit")
+            self.sweep()
+
+    def sweep(self) -> None:
+        """End calls that have outlived the longest time a call may last, or that seem to be over.
+
+        SWML has no report of a call's end (S section 1.5). A call is taken for over when it has no
+        media here, runs nothing that may take long, and has not been heard of for `SILENCE` after
+        SignalWire ended a stream of it, or else for `LONG_SILENCE`.
+        """
+        self.tokens.purge()
+        now = time.monotonic()
+        for sid, live in tuple(self.calls.items()):
+            if live.call.timeline.began < now - self.lifetime:
+                self.end_call(sid, "time limit")
+            elif live.unreported and not live.legs and not live.lasting:
+                silence = SILENCE if live.left else LONG_SILENCE
+                if live.last_seen < now - silence:
+                    self.conclude(sid, "no sign of life")
 
     async def drain(self) -> None:
         """Take no new calls, stop every stream, and send what callbacks are due, in time."""

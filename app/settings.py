@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     signalwire_signing_key_previous: SecretStr = Field(
         SecretStr(""), description="The key before a rotation; also accepted."
     )
+    swml_dialect: Literal["full", "strict"] = Field(
+        "full",
+        description="SWML as SignalWire documents it, or only what the schema of its published"
+        " package accepts: no `stream`, so one-way streams are taps.",
+    )
     ca_file: Path | None = Field(
         None, description="PEM file of authorities trusted besides the system's."
     )

@@ -13,7 +13,9 @@ from app.grants import Grant, StreamGrant, UrlGrant
 from app.security import TokenError
 from app.service import LiveCall, Service
 from app.webhooks import forms
+from app.webhooks.swmlcall import SwmlCall
 from bridge.call import CallStatus
+from bridge.callbacks import FormFields
 from bridge.engine.session import StreamSession
 from bridge.ids import alias
 from twiml.actions import Stream
@@ -31,6 +33,18 @@ def heard(service: Service, live: LiveCall, fields: dict[str, str]) -> None:
         live.call.status = status
     if status is CallStatus.COMPLETED:
         service.end_call(live.call.sid, fields["CallStatus"])
+
+
+def heard_call(service: Service, live: LiveCall, call: SwmlCall) -> None:
+    """The same of a SWML webhook."""
+    live.last_seen = time.monotonic()
+    live.left = False
+    if call.sid != live.call.sid:
+        return
+    if call.status is CallStatus.COMPLETED:
+        service.conclude(call.sid, "ended")
+    elif call.status is CallStatus.IN_PROGRESS:  # a late report never takes a call back
+        live.call.status = call.status
 
 
 def unopened(
@@ -52,19 +66,36 @@ def unopened(
     )
 
 
+def never_opened(service: Service, grant: StreamGrant, why: str) -> None:
+    """SignalWire has not opened a stream and will not: its error is ours to report, once."""
+    if not grant.context.call.has_stream(grant.stream_sid):
+        session = unopened(
+            service, grant.context, grant.stream, grant.bidirectional, grant.stream_sid
+        )
+        session.fail(31900, why)
+
+
+def forward(service: Service, grant: UrlGrant, form: FormFields) -> None:
+    """Tell the customer's callback, after what it was told of this call before."""
+    call = grant.context.call
+    order = f"{call.sid} {grant.url}"
+    service.engine.sender.send(call, grant.url, grant.method, form, order=order)
+
+
 def redeem_url(service: Service, purpose: str, token: str) -> UrlGrant:
-    grant = _payload(service, purpose, token)
+    grant = redeem(service, purpose, token)
     assert isinstance(grant, UrlGrant)
     return grant
 
 
 def redeem_stream(service: Service, token: str) -> StreamGrant:
-    grant = _payload(service, grants.STREAM_STATUS, token)
+    grant = redeem(service, grants.STREAM_STATUS, token)
     assert isinstance(grant, StreamGrant)
     return grant
 
 
-def _payload(service: Service, purpose: str, token: str) -> Grant:
+def redeem(service: Service, purpose: str, token: str) -> Grant:
+    """What a token of ours stands for; 404 when it is not good for this, or no longer."""
     try:
         return service.tokens.redeem(purpose, token)
     except TokenError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from app import grants
-from app.customer import CallContext, voice_form
-from app.grants import StreamGrant
+from app.customer import voice_form
+from app.grants import StreamGrant, UrlGrant
 from app.service import Service
 from app.webhooks import forms
-from app.webhooks.common import heard, redeem_stream, redeem_url, unopened
+from app.webhooks.common import forward, heard, never_opened, redeem_stream, redeem_url
 from app.webhooks.files import relay
 from app.webhooks.trust import read_form, require_signed
 from bridge.ids import alias
@@ -25,8 +25,7 @@ def create_router(service: Service) -> APIRouter:
         """A status callback for the customer; its answer never touches the call."""
         form = await read_form(request)
         require_signed(service, request, form, optional=True)
-        grant = redeem_url(service, grants.CALLBACK, token)
-        _forward(service, grant.context, grant.url, grant.method, form)
+        forward_form(service, redeem_url(service, grants.CALLBACK, token), form)
         return Response(status_code=204)
 
     @router.post("/status")
@@ -39,13 +38,8 @@ def create_router(service: Service) -> APIRouter:
         if live is not None:
             route = live.context.route
             if route.status_callback:
-                _forward(
-                    service,
-                    live.context,
-                    route.status_callback,
-                    route.status_callback_method,
-                    form,
-                )
+                url, method = route.status_callback, route.status_callback_method
+                forward_form(service, UrlGrant(live.context, url, method, ""), form)
             heard(service, live, fields)
         return Response(status_code=204)
 
@@ -55,8 +49,7 @@ def create_router(service: Service) -> APIRouter:
         us is told from here."""
         form = await read_form(request)
         require_signed(service, request, form, optional=True)
-        grant = redeem_stream(service, token)
-        _stream_status(service, grant, dict(form))
+        stream_form(service, redeem_stream(service, token), dict(form))
         return Response(status_code=204)
 
     @router.get("/play/{token}")
@@ -68,32 +61,22 @@ def create_router(service: Service) -> APIRouter:
     return router
 
 
-def _stream_status(service: Service, grant: StreamGrant, fields: dict[str, str]) -> None:
+def stream_form(service: Service, grant: StreamGrant, fields: dict[str, str]) -> None:
+    """A report on a stream: of one that never reached us the customer is told from here."""
     event = fields.get("StreamEvent", "")
     error = fields.get("StreamError", "")
-    call = grant.context.call
-    call.timeline.add(
+    grant.context.call.timeline.add(
         "carrier.stream",
         "warning" if event == "stream-error" else "info",
         stream=grant.stream_sid,
         event=event,
         message=error,
     )
-    if event == "stream-error" and not call.has_stream(grant.stream_sid):
-        session = unopened(
-            service, grant.context, grant.stream, grant.bidirectional, grant.stream_sid
-        )
-        session.fail(31900, f"SignalWire could not open the stream: {error or 'no reason given'}")
+    if event == "stream-error":
+        why = f"SignalWire could not open the stream: {error or 'no reason given'}"
+        never_opened(service, grant, why)
 
 
-def _forward(
-    service: Service, context: CallContext, url: str, method: str, form: list[tuple[str, str]]
-) -> None:
-    call = context.call
-    service.engine.sender.send(
-        call,
-        url,
-        method,
-        voice_form(call, forms.forwarded_fields(form)),
-        order=f"{call.sid} {url}",
-    )
+def forward_form(service: Service, grant: UrlGrant, form: list[tuple[str, str]]) -> None:
+    """A status callback in SignalWire's form, for the customer in Twilio's."""
+    forward(service, grant, voice_form(grant.context.call, forms.forwarded_fields(form)))

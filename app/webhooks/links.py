@@ -2,60 +2,95 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlsplit
 
 from app import grants
 from app.customer import CallContext
-from app.grants import StreamGrant, UrlGrant
+from app.grants import Grant, StreamGrant, UrlGrant, WatchGrant
 from app.service import Service
 from bridge.ids import mint
 from twiml.actions import Stream
-from twiml.signalwire.links import MediaLink
+from twiml.signalwire.links import MediaLink, TapLink
 
 PATIENCE = "#rt=15000&tt=15000"
-"""SignalWire waits 5 s for a document unless its URL's fragment says otherwise (S section 2.5); the
+"""SignalWire waits 5 s for cXML unless its URL's fragment says otherwise (S section 2.5); the
 customer's app has Twilio's 15 s. A fragment is not sent."""
+_ASIDE = frozenset({"url", "waitUrl"})
+"""Attributes whose document is heard beside the call's own flow."""
 
 
 class CallLinks:
-    """Makes the links of one document of one call."""
+    """Makes the links of one document of one call. `aside`: see `UrlGrant`."""
 
     ours = True
 
-    def __init__(self, service: Service, context: CallContext) -> None:
+    def __init__(self, service: Service, context: CallContext, aside: str = "") -> None:
         self._service = service
         self._context = context
-        self._base = service.base_url
+        self._aside = aside
 
     def media(self, stream: Stream, bidirectional: bool) -> MediaLink:
         """Where SignalWire opens this stream, with the bearer token it must show."""
         sid = mint("MZ", self._service.engine.random_bytes)
         grant = StreamGrant(self._context, sid, stream, bidirectional)
-        call_sid = self._context.call.sid
-        token = self._service.tokens.issue(grants.MEDIA, call_sid, grant, once=True)
-        status = self._service.tokens.issue(grants.STREAM_STATUS, call_sid, grant)
-        socket_base = "ws" + self._base.removeprefix("http")
+        token = self._issue(grants.MEDIA, grant, once=True)
+        socket_base = "ws" + self._service.base_url.removeprefix("http")
         return MediaLink(
             url=f"{socket_base}/media/{token}",
             bearer=self._service.tokens.bearer(token),
-            status_callback=f"{self._base}/signalwire/stream/{status}",
+            status_callback=self._stream_status(grant),
             name=stream.name or sid,
         )
 
     def document(self, url: str, method: str, verb: str, attribute: str) -> str:
-        return self._link(grants.DOCUMENT, "cxml", url, method, verb, attribute) + PATIENCE
+        grant = self._grant(url, method, verb, attribute)
+        return self._link("cxml", self._issue(grants.DOCUMENT, grant)) + PATIENCE
 
     def callback(self, url: str, method: str, verb: str, attribute: str) -> str:
-        return self._link(grants.CALLBACK, "callback", url, method, verb, attribute)
+        grant = self._grant(url, method, verb, attribute)
+        return self._link("callback", self._issue(grants.CALLBACK, grant))
 
     def media_file(self, url: str) -> str:
         if urlsplit(url).scheme not in ("http", "https"):
             return url  # rtmp and the like: SignalWire fetches those itself
-        return self._link(grants.PLAY, "play", url, "GET", "Play", "")
+        return self._link("play", self._issue(grants.PLAY, self._grant(url, "GET", "Play", "")))
 
-    def _link(
-        self, purpose: str, path: str, url: str, method: str, verb: str, attribute: str
-    ) -> str:
-        grant = UrlGrant(self._context, url, method, verb, attribute)
-        token = self._service.tokens.issue(purpose, self._context.call.sid, grant)
-        return f"{self._base}/signalwire/{path}/{token}"
+    def _stream_status(self, grant: StreamGrant) -> str:
+        return self._link("stream", self._issue(grants.STREAM_STATUS, grant))
+
+    def _grant(self, url: str, method: str, verb: str, attribute: str) -> UrlGrant:
+        aside = self._aside or (attribute if attribute in _ASIDE else "")
+        return UrlGrant(self._context, url, method, verb, attribute, time.time(), aside)
+
+    def _issue(self, purpose: str, grant: Grant, *, once: bool = False) -> str:
+        return self._service.tokens.issue(purpose, self._context.call.sid, grant, once=once)
+
+    def _link(self, path: str, token: str) -> str:
+        return f"{self._service.base_url}/signalwire/{path}/{token}"
+
+
+class SwmlCallLinks(CallLinks):
+    """The links of a SWML document. Its reports are JSON, so they have a door of their own.
+
+    How long SignalWire waits for SWML is not documented, nor that a fragment would change it.
+    """
+
+    def document(self, url: str, method: str, verb: str, attribute: str) -> str:
+        grant = self._grant(url, method, verb, attribute)
+        return self._link("swml", self._issue(grants.DOCUMENT, grant))
+
+    def callback(self, url: str, method: str, verb: str, attribute: str) -> str:
+        return self._event(self._grant(url, method, verb, attribute))
+
+    def watch(self, verb: str) -> str:
+        return self._event(WatchGrant(self._context, verb))
+
+    def taps(self, stream: Stream) -> tuple[TapLink, ...]:
+        raise NotImplementedError
+
+    def _stream_status(self, grant: StreamGrant) -> str:
+        return self._event(grant)
+
+    def _event(self, grant: Grant) -> str:
+        return self._link("event", self._issue(grants.EVENT, grant))

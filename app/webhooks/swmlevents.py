@@ -22,6 +22,7 @@ SCRIPT_WARNING = "calling.script.warning"
 
 LATEST_TIME = 4e9
 """Seconds since the epoch up to which a time is believed: the year 2096."""
+_STATES = ("call_state", "connect_state", "state", "status")
 _LEG_STATES = ("created", "ringing", "answered", "ended")
 
 
@@ -32,6 +33,15 @@ class Event:
     kind: str
     at: float
     params: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """Its state; each kind of event has a name of its own for it."""
+        return next(filter(None, (text(self.params, name) for name in _STATES)), "")
+
+    def ends(self, call_sid: str) -> bool:
+        """Whether it says that this call itself is over."""
+        return self.kind == CALL_STATE and self.state == "ended" and self.call_sid == call_sid
 
     @property
     def call_sid(self) -> str:

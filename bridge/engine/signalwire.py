@@ -53,6 +53,8 @@ class SignalWireLeg:
         self._idle_check: asyncio.TimerHandle | None = None
         self._faults = 0
         self._over = False
+        self.left_by_carrier = False
+        """Whether the carrier has ended the stream of itself: as a rule its call is over."""
 
     # The carrier's socket
 
@@ -88,6 +90,7 @@ class SignalWireLeg:
             case signalwire.Start():
                 self._start(message)
             case signalwire.Stop():
+                self.left_by_carrier = True
                 self._stream.stop()
             case signalwire.Nonconforming(fault=fault):
                 self._fault(fault)
@@ -99,6 +102,7 @@ class SignalWireLeg:
 
     def closed(self, how: Closed) -> None:
         if not self._over:
+            self.left_by_carrier = True
             self._call.timeline.add(
                 "carrier.closed",
                 "warning" if how.abrupt or how.violation else "info",
