@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security import TokenError, Tokens, verify_form
+from app.security import TokenError, Tokens, verify_form, verify_json
 from bridge.signature import sign
 
 # S section 2.5
@@ -71,6 +73,110 @@ def test_any_of_the_valid_keys_will_do() -> None:
 def test_the_standard_port_may_be_signed_or_not(ours: str, signed: str) -> None:
     """The URL is tried with and without the port that its scheme stands for."""
     assert verify_form([KEY], ours, FORM, sign(KEY, signed, FORM))
+
+
+# JSON webhooks (S section 1.5)
+
+JSON_URL = "https://example.com/swml?x=1"
+BODY = b'{"call":{"call_id":"c1"},"vars":{},"envs":{},"params":{}}'
+SHA1 = "f743320ea31ea7b330c83eb7f3307a94ff483b0c"
+SHA256 = "80123e9f72e1004af4087327c4bf3a898a9381c5223ce53c845ac571b49b3b9e"
+
+
+def json_headers(sha1: str | None = SHA1, sha256: str | None = SHA256) -> dict[str, str]:
+    headers = {"x-signalwire-signature": sha1, "x-signalwire-sha256-signature": sha256}
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+def json_signed(url: str, key: str = KEY) -> dict[str, str]:
+    text = url.encode() + BODY
+    return json_headers(
+        hmac.new(key.encode(), text, hashlib.sha1).hexdigest(),
+        hmac.new(key.encode(), text, hashlib.sha256).hexdigest(),
+    )
+
+
+@pytest.mark.contract("S39")
+@pytest.mark.parametrize(
+    "headers", [json_headers(), json_headers(sha256=None), json_headers(sha1=None)]
+)
+def test_signalwires_json_vector(headers: dict[str, str]) -> None:
+    """The documented key, URL and body have the documented signatures; one of them is enough."""
+    assert verify_json([KEY], JSON_URL, BODY, headers)
+
+
+@pytest.mark.contract("S39")
+def test_every_byte_of_a_json_body_counts() -> None:
+    """Whatever byte of the body is altered, the signatures are no longer its own."""
+    for at in range(len(BODY)):
+        altered = BODY[:at] + bytes([BODY[at] ^ 1]) + BODY[at + 1 :]
+        assert not verify_json([KEY], JSON_URL, altered, json_headers())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        json_headers(SHA1[:-1] + "d", None),
+        json_headers(None, SHA256[:-1] + "f"),
+        json_headers(SHA1, "0" * 64),
+        json_headers("0" * 40, SHA256),
+        json_headers(SHA1, ""),
+        json_headers("", SHA256),
+        json_headers(SHA256, SHA1),
+        json_headers(SHA1.upper(), None),
+        json_headers("é", None),
+        json_headers(None, "é"),
+    ],
+)
+def test_one_right_json_signature_does_not_excuse_a_wrong_one(headers: dict[str, str]) -> None:
+    """None at all, or any that is there and wrong, is refused."""
+    assert not verify_json([KEY], JSON_URL, BODY, headers)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com/swml", "https://example.com/swml?x=2", "http://example.com/swml?x=1"],
+)
+def test_another_url_has_another_json_signature(url: str) -> None:
+    assert not verify_json([KEY], url, BODY, json_headers())
+
+
+@pytest.mark.contract("S41")
+@pytest.mark.parametrize(
+    ("ours", "signed"),
+    [
+        ("https://user:pass@example.com/swml", "https://example.com/swml"),
+        ("https://user@example.com:443/swml", "https://example.com/swml"),
+        ("https://us%40er:p%2Fw@example.com/swml?x=1", "https://example.com/swml?x=1"),
+        ("https://user:pass@[2001:db8::1]/swml", "https://[2001:db8::1]/swml"),
+        ("https://user:pass@example.com:8443/swml", "https://example.com:8443/swml"),
+    ],
+)
+def test_a_urls_user_is_not_signed(ours: str, signed: str) -> None:
+    """User and password are dropped before the signature is made."""
+    assert verify_json([KEY], ours, BODY, json_signed(signed))
+
+
+def test_the_standard_port_may_be_in_a_signed_json_url_or_not() -> None:
+    """As with forms."""
+    for ours, signed in (
+        ("https://h.example/x", "https://h.example:443/x"),
+        ("https://h.example:443/x", "https://h.example/x"),
+        ("http://h.example/x", "http://h.example:80/x"),
+    ):
+        assert verify_json([KEY], ours, BODY, json_signed(signed))
+
+
+def test_both_json_signatures_are_of_one_key() -> None:
+    """Either key is good during a rotation; a mixture of the two is not what SignalWire sends."""
+    keys = ["PSK_new", KEY]
+    old, new = json_signed(JSON_URL), json_signed(JSON_URL, "PSK_new")
+    assert verify_json(keys, JSON_URL, BODY, old)
+    assert verify_json(keys, JSON_URL, BODY, new)
+    mixed = old | {"x-signalwire-signature": new["x-signalwire-signature"]}
+    assert not verify_json(keys, JSON_URL, BODY, mixed)
+    assert not verify_json([], JSON_URL, BODY, old)
 
 
 # Tokens

@@ -15,6 +15,7 @@ from app.main import Server
 from app.webhooks.trust import MAX_BODY, is_loopback
 from bridge.signature import sign
 from tests.app.running import client_of, new_call, serving
+from tests.e2e.swml import signatures
 from tests.support.peers import response, web_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -110,6 +111,62 @@ async def test_a_document_always_needs_a_signature() -> None:
         assert (await client.post(f"/signalwire/cxml/{token}", data=FORM)).status_code == 403
 
 
+# JSON
+
+CALL = b'{"call":{"call_id":"5f0c8d1e-0000-4000-8000-00000000abcd"}}'
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+@pytest.mark.contract("S39")
+async def test_a_json_webhook_needs_a_signature() -> None:
+    """Signed by the key or the one before, by either header or both; not without, nor wrongly."""
+    keys = {"signalwire_signing_key": KEY, "signalwire_signing_key_previous": "PSK_before"}
+    async with serving(**keys) as server, client_of(server) as client:
+        url = f"{server.service.base_url}/signalwire/swml"
+        right, before = signatures(url, CALL, KEY), signatures(url, CALL, "PSK_before")
+        sha1, sha256 = ({name: right[name]} for name in right)
+        wrong = signatures(url, CALL + b" ", KEY)
+        for headers, status in (
+            (right, 200),
+            (before, 200),
+            (sha1, 200),
+            (sha256, 200),
+            ({}, 403),
+            (wrong, 403),
+            (signatures(url, CALL, "PSK_other"), 403),
+            (right | {"X-Signalwire-Signature": wrong["X-Signalwire-Signature"]}, 403),
+        ):
+            answer = await client.post(
+                "/signalwire/swml", content=CALL, headers=JSON_TYPE | headers
+            )
+            assert answer.status_code == status, headers
+
+
+@pytest.mark.contract("S41")
+async def test_a_public_urls_user_is_not_signed() -> None:
+    """With user and password in the public URL, SignalWire signs the URL without them."""
+    async with (
+        serving(
+            public_url="https://user:pass@bridge.example.com", signalwire_signing_key=KEY
+        ) as server,
+        client_of(server) as client,
+    ):
+        headers = signatures("https://bridge.example.com/signalwire/swml", CALL, KEY)
+        answer = await client.post("/signalwire/swml", content=CALL, headers=JSON_TYPE | headers)
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Forwarded": ""}, {"X-Forwarded-For": "127.0.0.1"}, {"X-Real-IP": ""}]
+)
+async def test_without_a_key_json_is_taken_from_loopback_only(headers: dict[str, str]) -> None:
+    """As with forms: this machine itself, and no proxy on it."""
+    async with serving() as server, client_of(server) as client:
+        post = {"url": "/signalwire/swml", "content": CALL}
+        assert (await client.post(**post, headers=JSON_TYPE)).status_code == 200
+        assert (await client.post(**post, headers=JSON_TYPE | headers)).status_code == 403
+
+
 def callback_path(server: Server, url: str) -> str:
     call = new_call(server.service)
     grant = UrlGrant(server.service.calls[call.sid].context, url, "POST", "Dial")
@@ -166,6 +223,55 @@ async def test_what_is_a_form_of_a_call(
     answer = await client.post(
         "/signalwire/cxml", content=body, headers={"Content-Type": content_type}
     )
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", CALL, 200),
+        ("Application/JSON; charset=utf-8", CALL, 200),
+        ("", CALL, 415),
+        ("text/plain", CALL, 415),
+        ("application/x-www-form-urlencoded", b"CallSid=5f0c8d1e", 415),
+        ("application/json", b"", 400),
+        ("application/json", CALL[:-1], 400),
+        ("application/json", b"[]", 400),
+        ("application/json", b"null", 400),
+        ("application/json", b"NaN", 400),
+        ("application/json", b'{"call":"\xff"}', 400),
+        ("application/json", b'{"call":' + b"[" * 5000 + b"]" * 5000 + b"}", 400),
+        ("application/json", b"{}", 400),
+        ("application/json", b'{"call":{}}', 400),
+        ("application/json", b'{"call":[]}', 400),
+        ("application/json", b'{"call":{"call_id":""}}', 400),
+        ("application/json", b'{"call":{"call_id":["x"]}}', 400),
+    ],
+)
+async def test_what_is_json_of_a_call(
+    client: httpx.AsyncClient, content_type: str, body: bytes, status: int
+) -> None:
+    """Only a JSON object is read, and it must name its call."""
+    answer = await client.post(
+        "/signalwire/swml", content=body, headers={"Content-Type": content_type}
+    )
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("beyond", "status"), [(0, 200), (1, 413)])
+async def test_the_size_of_json_is_bounded(
+    client: httpx.AsyncClient, beyond: int, status: int, told: bool
+) -> None:
+    """256 kB of JSON are read, one byte more is refused, whether its length is told or not."""
+    body = CALL + b" " * (MAX_BODY + beyond - len(CALL))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body[:1000]
+        yield body[1000:]
+
+    content = body if told else pieces()
+    answer = await client.post("/signalwire/swml", content=content, headers=JSON_TYPE)
     assert answer.status_code == status
 
 

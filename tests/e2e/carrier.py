@@ -36,11 +36,9 @@ class CarrierStream:
     `complete` is set when `expected` bytes have been heard.
     """
 
-    def __init__(
-        self, socket: ClientConnection, element: ElementTree.Element, call_sid: str
-    ) -> None:
+    def __init__(self, socket: ClientConnection, track: str, call_sid: str) -> None:
         self.socket = socket
-        self.element = element
+        self.track = track
         self.sid = str(uuid.uuid4())
         self.call_sid = call_sid
         self.heard = bytearray()
@@ -53,10 +51,6 @@ class CarrierStream:
         self._sequence = 1
         self._chunks: dict[str, int] = {}
         self._reader = asyncio.create_task(self._read())
-
-    @property
-    def track(self) -> str:
-        return self.element.get("track", "inbound_track")
 
     async def _read(self) -> None:
         try:
@@ -143,6 +137,26 @@ class CarrierStream:
             await self._reader
 
 
+async def open_stream(
+    url: str, bearer: str | None, track: str, call_sid: str, begin: bool = True
+) -> CarrierStream:
+    """Connect to a media socket of ours, with the bearer token if there is one."""
+    socket = await connect(
+        url,
+        additional_headers={"Authorization": f"Bearer {bearer}"} if bearer else None,
+        compression=None,
+        max_size=None,
+        proxy=None,
+        ping_interval=None,
+    )
+    stream = CarrierStream(socket, track, call_sid)
+    if begin:
+        # The bridge may have closed already, if the customer cannot be reached.
+        with contextlib.suppress(ConnectionClosed):
+            await stream.begin()
+    return stream
+
+
 class Carrier:
     """One SignalWire call: asks for documents, runs the stream verbs, signs what it posts."""
 
@@ -185,20 +199,13 @@ class Carrier:
 
     async def open(self, element: ElementTree.Element, begin: bool = True) -> CarrierStream:
         """Connect to a `<Stream>` of our answer, showing its bearer token."""
-        socket = await connect(
+        return await open_stream(
             element.attrib["url"],
-            additional_headers={"Authorization": f"Bearer {element.attrib['authBearerToken']}"},
-            compression=None,
-            max_size=None,
-            proxy=None,
-            ping_interval=None,
+            element.attrib["authBearerToken"],
+            element.get("track", "inbound_track"),
+            self.call_sid,
+            begin=begin,
         )
-        stream = CarrierStream(socket, element, self.call_sid)
-        if begin:
-            # The bridge may have closed already, if the customer cannot be reached.
-            with contextlib.suppress(ConnectionClosed):
-                await stream.begin()
-        return stream
 
     async def hang_up(self) -> None:
         """Post the number's status callback for the end of the call."""
