@@ -9,6 +9,8 @@ from bridge.dialects.tap import Direction
 from twiml.actions import Stream
 
 MEDIA = "media"
+BARE_MEDIA = "bare-media"
+"""A media socket that its token alone opens, for a language that has no place for a bearer's."""
 TAP = "tap"
 DOCUMENT = "document"
 CALLBACK = "callback"

@@ -28,22 +28,25 @@ log = structlog.get_logger("media")
 def create_acceptor(service: Service) -> Acceptor:
     """Decides which media sockets are let in: token good and unused, bearer right, call alive.
 
-    A tap is let in by its token alone: SignalWire lets it carry no other (S section 1.7).
+    A tap is let in by its token alone, and so is a stream in SWML's strict dialect: SignalWire
+    lets them carry no other (S sections 1.1 and 1.7).
     """
 
     def accept(path: str, headers: dict[str, str]) -> Handler | Refusal:
         token = path.partition("?")[0].removeprefix(PREFIX)
         if service.tokens.made_for(grants.TAP, token):
             return _accept_tap(service, token)
+        bare = service.tokens.made_for(grants.BARE_MEDIA, token)
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         expected = service.tokens.bearer(token)
-        if scheme.lower() != "bearer" or not hmac.compare_digest(
-            bearer.strip().encode(), expected.encode()
+        if not bare and (
+            scheme.lower() != "bearer"
+            or not hmac.compare_digest(bearer.strip().encode(), expected.encode())
         ):
             log.warning("media socket refused: no bearer token, or a wrong one")
             return Refusal(401, "This media socket needs the bearer token that it was given.")
         try:
-            grant = service.tokens.redeem(grants.MEDIA, token)
+            grant = service.tokens.redeem(grants.BARE_MEDIA if bare else grants.MEDIA, token)
         except TokenError as error:
             log.warning("media socket refused", why=str(error))
             return Refusal(404, f"No such stream: {error}.")

@@ -242,7 +242,7 @@ class Service:
         for sid, live in tuple(self.calls.items()):
             if live.call.timeline.began < now - self.lifetime:
                 self.end_call(sid, "time limit")
-            elif live.unreported and not live.legs and not live.lasting:
+            elif live.unreported and not live.has_media and not live.lasting:
                 silence = SILENCE if live.left else LONG_SILENCE
                 if live.last_seen < now - silence:
                     self.conclude(sid, "no sign of life")

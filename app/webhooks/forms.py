@@ -12,6 +12,7 @@ _SIDS = {
     "ParentCallSid": "CA",
     "DialCallSid": "CA",
     "ChildCallSid": "CA",
+    "DequeingCallSid": "CA",
     "CallSidEndingConference": "CA",
     "RecordingSid": "RE",
     "ConferenceSid": "CF",
@@ -20,6 +21,11 @@ _SIDS = {
     "MessageSid": "SM",
     "SmsSid": "SM",
 }
+_WORDS = {
+    ("QueueResult", "bridging-in-progress"): "bridging-in-process",
+    ("RecordingStatus", "failed"): "absent",
+}
+"""Values that the two sides spell differently, by parameter."""
 _NOT_TWILIOS = frozenset({"Unique-ID"})
 _CALL_FIELDS = frozenset(
     {"CallSid", "AccountSid", "From", "To", "CallStatus", "ApiVersion", "Direction"}
@@ -41,12 +47,18 @@ def call_status(form: Mapping[str, str]) -> CallStatus:
 
 
 def extra_fields(form: Iterable[tuple[str, str]]) -> FormFields:
-    """What a webhook says beyond the standard parameters, with Twilio's identifiers."""
+    """What a webhook says beyond the standard parameters, with Twilio's identifiers and words."""
     return tuple(
-        (name, alias(_SIDS[name], value) if name in _SIDS and value else value)
+        (name, _value(name, value))
         for name, value in form
         if name not in _CALL_FIELDS and name not in _NOT_TWILIOS
     )
+
+
+def _value(name: str, value: str) -> str:
+    if value and (prefix := _SIDS.get(name)):
+        return alias(prefix, value)
+    return _WORDS.get((name, value), value)
 
 
 def forwarded_fields(form: Iterable[tuple[str, str]]) -> FormFields:

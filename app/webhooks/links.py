@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 
 from app import grants
 from app.customer import CallContext
-from app.grants import Grant, StreamGrant, UrlGrant, WatchGrant
+from app.grants import Grant, StreamGrant, TapGrant, UrlGrant, WatchGrant
 from app.service import Service
+from app.taps import open_taps
 from bridge.ids import mint
 from twiml.actions import Stream
 from twiml.signalwire.links import MediaLink, TapLink
+from twiml.signalwire.swml import Dialect
 
 PATIENCE = "#rt=15000&tt=15000"
 """SignalWire waits 5 s for cXML unless its URL's fragment says otherwise (S section 2.5); the
@@ -24,6 +26,7 @@ class CallLinks:
     """Makes the links of one document of one call. `aside`: see `UrlGrant`."""
 
     ours = True
+    media_purpose = grants.MEDIA
 
     def __init__(self, service: Service, context: CallContext, aside: str = "") -> None:
         self._service = service
@@ -34,7 +37,7 @@ class CallLinks:
         """Where SignalWire opens this stream, with the bearer token it must show."""
         sid = mint("MZ", self._service.engine.random_bytes)
         grant = StreamGrant(self._context, sid, stream, bidirectional)
-        token = self._issue(grants.MEDIA, grant, once=True)
+        token = self._issue(self.media_purpose, grant, once=True)
         socket_base = "ws" + self._service.base_url.removeprefix("http")
         return MediaLink(
             url=f"{socket_base}/media/{token}",
@@ -76,6 +79,13 @@ class SwmlCallLinks(CallLinks):
     How long SignalWire waits for SWML is not documented, nor that a fragment would change it.
     """
 
+    def __init__(
+        self, service: Service, context: CallContext, aside: str, dialect: Dialect
+    ) -> None:
+        super().__init__(service, context, aside)
+        if dialect is Dialect.STRICT:
+            self.media_purpose = grants.BARE_MEDIA
+
     def document(self, url: str, method: str, verb: str, attribute: str) -> str:
         grant = self._grant(url, method, verb, attribute)
         return self._link("swml", self._issue(grants.DOCUMENT, grant))
@@ -87,7 +97,13 @@ class SwmlCallLinks(CallLinks):
         return self._event(WatchGrant(self._context, verb))
 
     def taps(self, stream: Stream) -> tuple[TapLink, ...]:
-        raise NotImplementedError
+        sid = mint("MZ", self._service.engine.random_bytes)
+        return tuple(
+            TapLink(
+                tap.uri, tap.direction, self._event(TapGrant(self._context, sid, tap.direction))
+            )
+            for tap in open_taps(self._service, self._context, stream, sid)
+        )
 
     def _stream_status(self, grant: StreamGrant) -> str:
         return self._event(grant)

@@ -32,13 +32,9 @@ log = structlog.get_logger("swml")
 
 
 def _translate(service: Service, context: CallContext, reply: Reply, aside: str) -> Translation:
-    return translate(
-        reply.document,
-        SwmlCallLinks(service, context, aside),
-        reply.url,
-        Dialect(service.settings.swml_dialect),
-        aside=bool(aside),
-    )
+    dialect = Dialect(service.settings.swml_dialect)
+    links = SwmlCallLinks(service, context, aside, dialect)
+    return translate(reply.document, links, reply.url, dialect, aside=bool(aside))
 
 
 def _of(step: dict[str, object]) -> str:

@@ -129,7 +129,7 @@ def _attempt(
         another = bool(peer_id and dialled.peer_id) and not same
         talking = dialled.talk.began_at is not None
         ready = (begins or another) if dialled.over else (begins and another and talking)
-        if ready and not same and at > dialled.latest_at:
+        if ready and not same and at >= dialled.latest_at:
             dialled = None
         elif another and (dialled.over or talking or not begins):
             return None

@@ -12,7 +12,7 @@ import time
 from fastapi import APIRouter, Request, Response
 
 from app import grants
-from app.grants import Grant, StreamGrant, UrlGrant
+from app.grants import Grant, StreamGrant, TapGrant, UrlGrant
 from app.service import Service
 from app.webhooks import swmlevents
 from app.webhooks.common import forward, never_opened, redeem
@@ -77,7 +77,7 @@ def _by_event(service: Service, grant: Grant, event: Event, now: float, fingerpr
         "carrier.event" if new else "carrier.event_repeated",
         event=_word(event.kind),
         status=_word(event.state),
-        stream=grant.stream_sid if isinstance(grant, StreamGrant) else None,
+        stream=grant.stream_sid if isinstance(grant, (StreamGrant, TapGrant)) else None,
     )
     live = service.calls.get(call.sid)
     if live is not None:
@@ -93,6 +93,8 @@ def _by_event(service: Service, grant: Grant, event: Event, now: float, fingerpr
         )
     elif isinstance(grant, StreamGrant):
         _stream(service, grant, event)
+    elif isinstance(grant, TapGrant):
+        _tap(service, grant, event)
     elif isinstance(grant, UrlGrant):
         form = callback_form(call, facts, grant.verb, grant.attribute, event)
         if form is not None:
@@ -104,12 +106,23 @@ def _by_event(service: Service, grant: Grant, event: Event, now: float, fingerpr
 
 
 def _stream(service: Service, grant: StreamGrant, event: Event) -> None:
-    """The stream's own socket tells the customer all; this is for one that never came, and for the
-    end of the call."""
+    """Its own socket tells the customer all; this is for a stream whose socket never came."""
     if event.kind == FAILED_EVENT:
         never_opened(service, grant, "SignalWire could not open the stream")
     elif event.state == "finished":
         never_opened(service, grant, "SignalWire ended the stream before it reached us")
+
+
+def _tap(service: Service, grant: TapGrant, event: Event) -> None:
+    live = service.calls.get(grant.context.call.sid)
+    leg = live.taps.get(grant.stream_sid) if live else None
+    if live is None or leg is None:
+        return
+    if event.state == "tapping":
+        leg.tapping()
+    elif event.kind == FAILED_EVENT or event.state == "finished":
+        live.left = leg.running
+        leg.ended(grant.direction)
 
 
 def _word(value: str) -> str:

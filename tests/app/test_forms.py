@@ -44,6 +44,7 @@ def test_call_status(theirs: str, ours: CallStatus) -> None:
         ("ParentCallSid", "CA"),
         ("DialCallSid", "CA"),
         ("CallSidEndingConference", "CA"),
+        ("DequeingCallSid", "CA"),
         ("RecordingSid", "RE"),
         ("ConferenceSid", "CF"),
         ("QueueSid", "QU"),
@@ -65,6 +66,21 @@ def test_other_fields_pass_in_order_and_as_often_as_they_come() -> None:
     """Digits, speech, SIP headers: what we do not know is the customer's to read."""
     fields = (("Digits", "1"), ("SipHeader_X-A", " b "), ("Digits", "2"), ("Empty", ""))
     assert extra_fields(fields) == fields
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("QueueResult", "bridging-in-progress", "bridging-in-process"),
+        ("QueueResult", "bridged", "bridged"),
+        ("RecordingStatus", "failed", "absent"),
+        ("RecordingStatus", "completed", "completed"),
+        ("DialCallStatus", "failed", "failed"),
+    ],
+)
+def test_words_are_twilios(name: str, theirs: str, ours: str) -> None:
+    """What SignalWire spells in its own way is spelt in Twilio's, in that parameter alone."""
+    assert extra_fields([(name, theirs)]) == ((name, ours),)
 
 
 def test_the_standard_fields_are_not_extra() -> None:

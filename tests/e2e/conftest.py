@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from tests.e2e.carrier import Carrier
 from tests.e2e.processes import Bridge, Customer, bridge, customer
+from tests.e2e.told import Calls, Told
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,6 +40,29 @@ async def service(app: Customer) -> AsyncIterator[Bridge]:
 async def carrier(service: Bridge) -> AsyncIterator[Carrier]:
     async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
         yield Carrier(service, client)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def strict_service(app: Customer) -> AsyncIterator[Bridge]:
+    """A service that keeps to SWML's strict dialect."""
+    async with bridge(app.voice_url(), swml_dialect="strict") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(params=["cxml", "full", "strict"], loop_scope="module")
+async def calls(
+    request: pytest.FixtureRequest, service: Bridge, strict_service: Bridge
+) -> AsyncIterator[Calls]:
+    """Calls of each kind, one after another."""
+    used = strict_service if request.param == "strict" else service
+    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+        yield Calls(request.param, used, client)
+
+
+@pytest.fixture
+def told(app: Customer, request: pytest.FixtureRequest) -> Told:
+    """What this test's calls make the customer's app see."""
+    return Told(app, re.sub("[^a-z0-9_]+", "-", request.node.name))
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -8,9 +8,18 @@ from xml.etree.ElementTree import Element
 
 import httpx
 
-from tests.e2e.carrier import FROM, Carrier
+from tests.e2e.carrier import FROM, Carrier, CarrierStream
 from tests.e2e.processes import Bridge
 from tests.e2e.script import Entered, Script
+
+_REASONS = {
+    "busy": "busy",
+    "declined": "busy",
+    "no_answer": "no-answer",
+    "cancel": "canceled",
+    "error": "failed",
+}
+"""Why nobody answered, in the words of cXML's CallStatus."""
 
 
 class HungUpError(Exception):
@@ -24,11 +33,14 @@ class CxmlCarrier(Carrier):
         super().__init__(bridge, client)
         self.script = script
         self.done: list[str] = []
+        self.streams: dict[str, CarrierStream] = {}
 
     async def run(self) -> None:
         """The whole call: its first document and whatever follows, to the hangup."""
         with contextlib.suppress(HungUpError):
             await self.verbs(await self.document())
+        for stream in self.streams.values():
+            await stream.stop()
         await self.hang_up()
 
     async def verbs(self, document: Element) -> None:
@@ -89,7 +101,7 @@ class CxmlCarrier(Carrier):
                 "To": (number.text or "").strip(),
                 "Direction": "outbound-dial",
             }
-            reason = leg.reason.replace("_", "-") or "canceled"
+            reason = _REASONS.get(leg.reason, "canceled")
             steps = {
                 "initiated": {"CallStatus": "initiated"},
                 "ringing": {"CallStatus": "ringing"},
@@ -112,7 +124,7 @@ class CxmlCarrier(Carrier):
                         await self.document(gather.attrib["action"], **about, **answered)
                     about.pop("CallStatus")
         if winner is None:
-            return {"DialCallStatus": called[-1][1].reason.replace("_", "-")}
+            return {"DialCallStatus": _REASONS[called[-1][1].reason]}
         recorded = verb.get("record", "do-not-record") != "do-not-record"
         return {
             "DialCallStatus": "completed",
@@ -145,6 +157,24 @@ class CxmlCarrier(Carrier):
     async def _refer(self, verb: Element) -> None:
         codes = {"ReferSipResponseCode": "202", "NotifySipResponseCode": "200"}
         await self._go_on(verb.get("action"), ReferCallStatus="in-progress", **codes)
+
+    async def _start(self, verb: Element) -> None:
+        for noun in verb:
+            self.streams[noun.attrib["name"]] = await self.open(noun)
+
+    async def _stop(self, verb: Element) -> None:
+        for noun in verb:
+            await self.streams.pop(noun.attrib["name"]).stop()
+
+    async def _say(self, _: Element) -> None:
+        """What is said while streams run goes out on their outbound tracks."""
+        for stream in self.streams.values():
+            if stream.track != "inbound_track":
+                await stream.speak(self.script.voice, "outbound")
+            if stream.track != "outbound_track":
+                await stream.speak(self.script.caller)
+        if self.streams:
+            await self.script.heard()
 
     async def _connect(self, verb: Element) -> None:
         stream = await self.open(verb[0])

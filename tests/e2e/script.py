@@ -40,18 +40,27 @@ class Leg:
 Talk = Callable[[CarrierStream], Awaitable[None]]
 
 
+async def nothing() -> None:
+    """Takes no time."""
+
+
 @dataclass(slots=True)
 class Script:
     """What will happen, in order: each prompt, dialled leg, recording and two-way stream takes one.
 
     `recordings` are lengths in seconds. `talk` runs while a two-way stream is open; when it is done
-    the caller's side waits for the bridge to close.
+    the caller's side waits for the bridge to close. `voice` is what a `<Say>` sounds like and
+    `caller` what the caller says meanwhile, for the one-way streams that run; it takes as long as
+    `heard`.
     """
 
     entered: deque[Entered] = field(default_factory=deque)
     legs: deque[Leg] = field(default_factory=deque)
     recordings: deque[int] = field(default_factory=deque)
     talk: deque[Talk] = field(default_factory=deque)
+    voice: bytes = b""
+    caller: bytes = b""
+    heard: Callable[[], Awaitable[None]] = nothing
 
     def enter(self) -> Entered:
         return self.entered.popleft() if self.entered else Entered()

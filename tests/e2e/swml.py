@@ -7,11 +7,13 @@ hour takes no time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import re
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -53,7 +55,10 @@ class SwmlCarrier:
     """One SignalWire call whose number has a SWML webhook.
 
     `done` are the steps it has run, each with its parameters. `variables` are the script's.
+    `reaches_us` is whether it can open media sockets.
     """
+
+    reaches_us = True
 
     def __init__(
         self, bridge: Bridge, client: httpx.AsyncClient, script: Script | None = None
@@ -62,11 +67,13 @@ class SwmlCarrier:
         self.client = client
         self.script = script or Script()
         self.call_id = str(uuid.uuid4())
+        self.parent_id = ""
+        self.to = TO
         self.state = "created"
         self.variables: dict[str, Any] = {}
         self.done: list[tuple[str, Any]] = []
         self.streams: dict[str, CarrierStream] = {}
-        self.taps: dict[str, ClientConnection] = {}
+        self.taps: dict[str, tuple[ClientConnection, str]] = {}
         self.events: list[tuple[str, str, dict[str, Any]]] = []
         self.now = 1_777_000_000.0
         self._status_urls: dict[str, str] = {}
@@ -86,32 +93,25 @@ class SwmlCarrier:
 
     # What it posts
 
-    def body(self, leg: Leg | None = None, to: str = "") -> dict[str, Any]:
-        """The JSON of a webhook about this call, or about a leg that it has dialled."""
+    def body(self) -> dict[str, Any]:
+        """The JSON of a webhook about this call, which may be a leg that another has dialled."""
         call: dict[str, Any] = {
             "call_id": self.call_id,
             "node_id": "node-1",
             "segment_id": self.call_id,
             "call_state": self.state,
-            "direction": "inbound",
+            "direction": "outbound" if self.parent_id else "inbound",
             "type": "phone",
             "from": FROM,
-            "to": TO,
+            "to": self.to,
             "from_number": FROM,
-            "to_number": TO,
+            "to_number": self.to,
             "headers": [],
             "project_id": PROJECT,
             "space_id": "451ed9ff-e568-4222-8af9-4f9ab7428d09",
         }
-        if leg is not None:
-            call |= {
-                "call_id": leg.call_id,
-                "call_state": "answered",
-                "direction": "outbound",
-                "to": to,
-                "to_number": to,
-                "parent": {"device_type": "phone", "call_id": self.call_id, "node_id": "node-1"},
-            }
+        if self.parent_id:
+            call["parent"] = {"device_type": "phone", "call_id": self.parent_id, "node_id": "n"}
         return {"call": call, "vars": self.variables, "envs": {}, "params": {}}
 
     async def post(self, url: str, body: dict[str, Any]) -> httpx.Response:
@@ -134,10 +134,10 @@ class SwmlCarrier:
         assert answer.status_code == 204, answer.text
         return answer
 
-    async def document(self, url: str | None = None, **of: Any) -> list[dict[str, Any]]:
+    async def document(self, url: str | None = None) -> list[dict[str, Any]]:
         """Ask for a document; the steps of its main section."""
         url = url or f"{self.bridge.base_url}/signalwire/swml"
-        answer = await self.post(url, self.body(**of))
+        answer = await self.post(url, self.body())
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"].partition(";")[0] == "application/json"
         document = answer.json()
@@ -197,6 +197,23 @@ class SwmlCarrier:
         for url in parameters.get("urls") or [parameters["url"]]:
             if url.startswith("http"):
                 assert (await self.client.get(url)).status_code == 200
+            if url.startswith("say:"):
+                await self._heard_by_streams()
+
+    async def _heard_by_streams(self) -> None:
+        """What is said while streams run goes out on their outbound tracks."""
+        voice, caller = self.script.voice, self.script.caller
+        for stream in self.streams.values():
+            if stream.track != "inbound_track":
+                await stream.speak(voice, "outbound")
+            if stream.track != "outbound_track":
+                await stream.speak(caller)
+        for socket, direction in self.taps.values():
+            audio = caller if direction == "speak" else voice
+            for at in range(0, len(audio), 160):
+                await socket.send(audio[at : at + 160])
+        if self.streams or self.taps:
+            await self.script.heard()
 
     async def _do_sleep(self, milliseconds: Any) -> None:
         self.now += milliseconds / 1000
@@ -252,6 +269,9 @@ class SwmlCarrier:
     # Media
 
     async def _do_stream(self, parameters: Any) -> None:
+        if not self.reaches_us:
+            self.variables["stream_result"] = "failed"
+            return
         control_id = parameters["control_id"]
         stream = await open_stream(
             parameters["url"],
@@ -282,10 +302,13 @@ class SwmlCarrier:
         )
 
     async def _do_tap(self, parameters: Any) -> None:
+        if not self.reaches_us:
+            self.variables["tap_result"] = "failed"
+            return
         control_id = parameters.get("control_id") or str(uuid.uuid4())
         socket = await connect(parameters["uri"], compression=None, proxy=None, ping_interval=None)
         await socket.send('{"content-type":"audio/mulaw;rate=8000"}')
-        self.taps[control_id] = socket
+        self.taps[control_id] = (socket, parameters["direction"])
         self._status_urls[control_id] = parameters["status_url"]
         self.variables |= {"tap_result": "success", "tap_control_id": control_id}
         await self._tap_state(control_id, "tapping", parameters["direction"])
@@ -295,8 +318,9 @@ class SwmlCarrier:
 
     async def _stop_tap(self, control_id: str) -> None:
         if control_id in self.taps:
-            await self.taps.pop(control_id).close()
-            await self._tap_state(control_id, "finished", "")
+            socket, direction = self.taps.pop(control_id)
+            await socket.close()
+            await self._tap_state(control_id, "finished", direction)
 
     async def _tap_state(self, control_id: str, state: str, direction: str) -> None:
         await self.report(
@@ -316,6 +340,9 @@ class SwmlCarrier:
 
     async def _connect_stream(self, url: str, parameters: Any) -> None:
         assert parameters.get("realtime", True)
+        if not self.reaches_us:
+            self.variables["connect_result"] = self.variables["return_value"] = "failed"
+            return
         stream = await open_stream(
             url, parameters.get("authorization_bearer_token"), "inbound_track", self.call_id
         )
@@ -329,8 +356,8 @@ class SwmlCarrier:
 
     async def _connect_parties(self, parameters: Any) -> None:
         """Every destination rings; the first that has no reason against it answers."""
-        destinations = parameters.get("serial") or parameters.get("parallel") or [parameters]
-        called = [(destination, self.script.legs.popleft()) for destination in destinations]
+        destinations = parameters.get("serial") or parameters.get("parallel") or [{}]
+        called = [(parameters | single, self.script.legs.popleft()) for single in destinations]
         winner = next((leg for _, leg in called if not leg.reason), None)
         for destination, leg in called:
             await self._leg(destination, leg, "created")
@@ -382,12 +409,12 @@ class SwmlCarrier:
 
     async def _whisper(self, confirm: Any, to: str, leg: Leg) -> None:
         """What the party hears before it is connected: its own script with its own variables."""
-        party = SwmlCarrier(self.bridge, self.client, Script())
-        party.script.entered.append(leg.presses)
-        steps = confirm
-        if isinstance(confirm, str):
-            steps = await self.document(confirm, leg=leg, to=to)
-        await party.steps(steps)
+        party = SwmlCarrier(self.bridge, self.client, Script(entered=deque([leg.presses])))
+        party.call_id, party.parent_id, party.to = leg.call_id, self.call_id, to
+        party.state = "answered"
+        steps = await party.document(confirm) if isinstance(confirm, str) else confirm
+        with contextlib.suppress(HungUpError):
+            await party.steps(steps)
         self.done += [(f"whisper {method}", parameters) for method, parameters in party.done]
 
     async def _do_join_conference(self, parameters: Any) -> None:

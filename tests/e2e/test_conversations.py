@@ -3,86 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-import httpx
 import pytest
-import pytest_asyncio
-from twilio.request_validator import RequestValidator
 
 from tests.e2e.carrier import FROM, TO, CarrierStream
 from tests.e2e.cxml import CxmlCarrier
-from tests.e2e.processes import AUTH_TOKEN, Bridge, Customer, bridge
+from tests.e2e.processes import Customer
 from tests.e2e.script import Entered, Leg, Script
-from tests.e2e.swml import SwmlCarrier
+from tests.e2e.test_streams import media_of
+from tests.e2e.told import Calls, Told, checked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-VALIDATOR = RequestValidator(AUTH_TOKEN)
 DIALLED = "+15550009999"
-
-Caller = CxmlCarrier | SwmlCarrier
-Calls = Callable[[Script], Caller]
-
-
-class Told:
-    """What a customer's app has been asked and told in one call, every request's signature checked.
-
-    Paths end in names that one test alone uses.
-    """
-
-    def __init__(self, app: Customer, name: str) -> None:
-        self._app = app
-        self.name = name
-
-    async def put(self, page: str, body: str) -> None:
-        await self._app.put(body.format(name=self.name, app=self._app.http, ws=self._app.ws), page)
-
-    def asked(self, page: str) -> dict[str, str]:
-        """The one form that `/twiml/PAGE` was asked with."""
-        (event,) = self._app.out.matching(type="http", path=f"/twiml/{page}")
-        return checked(event)
-
-    async def told(self, callback: str, count: int) -> list[dict[str, str]]:
-        path = f"/callback/{callback}"
-        await self._app.out.wait(count, type="http", path=path)
-        return [checked(event) for event in self._app.out.matching(type="http", path=path)]
-
-
-def checked(event: dict[str, Any]) -> dict[str, str]:
-    """The parameters of a request to the customer, which is signed as Twilio signs it."""
-    form = dict(event["form"])
-    signature = event["headers"]["x-twilio-signature"]
-    assert VALIDATOR.validate(event["url"], form, signature), event["url"]
-    return form if event["method"] == "POST" else dict(event["query"])
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def strict_service(app: Customer) -> AsyncIterator[Bridge]:
-    async with bridge(app.voice_url(), swml_dialect="strict") as running:
-        yield running
-
-
-@pytest_asyncio.fixture(params=["cxml", "full", "strict"], loop_scope="module")
-async def calls(
-    request: pytest.FixtureRequest, service: Bridge, strict_service: Bridge
-) -> AsyncIterator[Calls]:
-    """Makes calls of the kind that the test is run with."""
-    of = strict_service if request.param == "strict" else service
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
-
-        def make(script: Script) -> Caller:
-            if request.param == "cxml":
-                return CxmlCarrier(of, client, script)
-            return SwmlCarrier(of, client, script)
-
-        yield make
-
-
-@pytest.fixture
-def told(app: Customer, request: pytest.FixtureRequest) -> Told:
-    return Told(app, request.node.name.translate(str.maketrans("[]", "--")))
 
 
 def speaking(said: bytes, app: Customer, path: str) -> Callable[[CarrierStream], Awaitable[None]]:
@@ -180,3 +114,100 @@ async def test_a_whole_conversation(app: Customer, calls: Calls, told: Told) -> 
     assert start["start"]["customParameters"] == {"k": "v"}
     streams = await told.told(f"stream{name}", 2)
     assert [form["StreamEvent"] for form in streams] == ["stream-started", "stream-stopped"]
+
+
+async def test_speech(app: Customer, calls: Calls, told: Told) -> None:
+    """What the caller says comes to the action, with its confidence; in cXML also while it is
+    said."""
+    name = told.name
+    await told.put(
+        "voice",
+        '<Response><Gather action="/twiml/said{name}" input="dtmf speech" language="en-GB"'
+        ' hints="sales, support" partialResultCallback="{app}/callback/partial{name}"/></Response>',
+    )
+    await told.put(f"said{name}", "<Response/>")
+    call = calls(Script(entered=deque([Entered(speech="Sales, please", confidence=0.875)])))
+    await call.run()
+    form = told.asked(f"said{name}")
+    assert (form["SpeechResult"], form["Confidence"]) == ("Sales, please", "0.875")
+    assert "Digits" not in form
+    if isinstance(call, CxmlCarrier):
+        (partial,) = await told.told(f"partial{name}", 1)
+        assert (partial["UnstableSpeechResult"], partial["CallSid"]) == ("Sale", call.twilio_sid)
+
+
+async def test_nothing_entered(calls: Calls, told: Told) -> None:
+    """Without input the next verb runs; the action is asked only by one who wants to know that."""
+    name = told.name
+    await told.put(
+        "voice",
+        '<Response><Gather action="/twiml/never{name}"/><Gather action="/twiml/silent{name}"'
+        ' method="GET" actionOnEmptyResult="true"/></Response>',
+    )
+    await told.put(f"silent{name}", "<Response><Hangup/></Response>")
+    call = calls(Script())
+    await call.run()
+    form = told.asked(f"silent{name}")
+    assert form["CallSid"] == call.twilio_sid
+    assert not {"Digits", "SpeechResult", "Confidence"} & set(form)
+    assert told.times(f"never{name}") == 0
+
+
+async def test_a_recording(calls: Calls, told: Told) -> None:
+    """The action is told where the recording is and how long; so is the recording's callback."""
+    name = told.name
+    await told.put(
+        "voice",
+        '<Response><Record action="/twiml/recorded{name}" maxLength="30"'
+        ' recordingStatusCallback="{app}/callback/recording{name}"/></Response>',
+    )
+    await told.put(f"recorded{name}", "<Response/>")
+    call = calls(Script(recordings=deque([17])))
+    await call.run()
+    form = told.asked(f"recorded{name}")
+    (ready,) = await told.told(f"recording{name}", 1)
+    for told_of in (form, ready):
+        assert told_of["CallSid"] == call.twilio_sid
+        assert told_of["RecordingUrl"].startswith("https://files.example/")
+        assert told_of["RecordingDuration"] == "17"
+        assert told_of["RecordingSid"][:2] == "RE"
+        assert len(told_of["RecordingSid"]) == 34
+    assert form["RecordingSid"] == ready["RecordingSid"]
+    assert ready["RecordingStatus"] == "completed"
+
+
+async def test_a_recording_that_only_the_action_wants(calls: Calls, told: Told) -> None:
+    """Without a callback of the customer's the action has the length all the same."""
+    name = told.name
+    await told.put("voice", '<Response><Record action="/twiml/short{name}"/></Response>')
+    await told.put(f"short{name}", "<Response/>")
+    await calls(Script(recordings=deque([3]))).run()
+    assert told.asked(f"short{name}")["RecordingDuration"] == "3"
+
+
+async def test_one_way_streams(app: Customer, calls: Calls, told: Told) -> None:
+    """A stream of both tracks runs beside the document, until it is stopped by name."""
+    name, path = told.name, f"/ws/sink/{told.name}"
+    await told.put(
+        "voice",
+        '<Response><Start><Stream name="ear" track="both_tracks" url="{ws}/ws/sink/{name}"'
+        ' statusCallback="{app}/callback/ear{name}"/></Start><Say>hello</Say>'
+        '<Stop><Stream name="ear"/></Stop><Redirect method="GET">/twiml/after{name}?q=1</Redirect>'
+        "</Response>",
+    )
+    await told.put(f"after{name}", "<Response><Say>bye</Say></Response>")
+
+    async def heard() -> None:
+        await app.wait_message(path, "media", 10)
+
+    script = Script(voice=b"\x11" * 800, caller=b"\x22" * 800, heard=heard)
+    await calls(script).run()
+    await app.wait_message(path, "stop")
+    messages = app.messages(path)
+    (start,) = [message["start"] for message in messages if message["event"] == "start"]
+    assert start["tracks"] == ["inbound", "outbound"]
+    for track, audio in (("inbound", script.caller), ("outbound", script.voice)):
+        assert media_of(messages, track) == audio
+    events = await told.told(f"ear{name}", 2)
+    assert [form["StreamEvent"] for form in events] == ["stream-started", "stream-stopped"]
+    assert told.asked(f"after{name}")["q"] == "1"
