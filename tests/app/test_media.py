@@ -23,13 +23,13 @@ UPGRADE = (
 )
 
 
-def media_path(server: Server) -> tuple[str, str]:
+def media_path(server: Server, purpose: str = grants.MEDIA, number: int = 1) -> tuple[str, str]:
     """The path of a media socket that is expected, and its bearer token."""
     service = server.service
-    call = new_call(service)
+    call = new_call(service, number)
     stream = Stream(url="ws://127.0.0.1:1/", connect_url="ws://127.0.0.1:1/")
     grant = StreamGrant(service.calls[call.sid].context, "MZ" + "0" * 32, stream, True)
-    token = service.tokens.issue(grants.MEDIA, call.sid, grant, once=True)
+    token = service.tokens.issue(purpose, call.sid, grant, once=True)
     return f"/media/{token}", service.tokens.bearer(token)
 
 
@@ -43,6 +43,17 @@ async def status_of(server: Server, path: str, authorization: str | None = None)
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code
+
+
+async def test_a_bare_token_opens_its_socket_once() -> None:
+    """Where a document has no place for a bearer token, the token in the path is all there is."""
+    async with serving() as server:
+        path, _ = media_path(server, grants.BARE_MEDIA)
+        assert await status_of(server, path) == 101
+        assert await status_of(server, path) == 404
+        path, _ = media_path(server, grants.BARE_MEDIA, number=2)
+        assert await status_of(server, path, "Bearer of something else") == 101
+        assert await status_of(server, path[:-2] + "AA") == 401
 
 
 async def test_other_sockets_are_uvicorns() -> None:

@@ -243,7 +243,7 @@ def conference(
 )
 def test_what_a_participant_does(status: str) -> None:
     """In the same word, with the participant's call and state."""
-    state = {
+    state: dict[str, Any] = {
         "muted": True,
         "hold": False,
         "coaching": False,
@@ -292,7 +292,7 @@ def test_what_a_conferences_callback_is_not_told(status: str) -> None:
 
 
 def test_a_conferences_recording() -> None:
-    params = {"recording_url": "https://f.example/1", "recording_duration": 60}
+    params: dict[str, Any] = {"recording_url": "https://f.example/1", "recording_duration": 60}
     begun = conference("record-start", "recordingStatusCallback")
     done = conference("record-stop", "recordingStatusCallback", **params)
     assert begun is not None

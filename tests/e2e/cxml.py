@@ -27,7 +27,12 @@ class HungUpError(Exception):
 
 
 class CxmlCarrier(Carrier):
-    """One SignalWire call whose number has a cXML webhook, run to its end."""
+    """One SignalWire call whose number has a cXML webhook, run to its end.
+
+    `reaches_us` is whether it can open media sockets.
+    """
+
+    reaches_us = True
 
     def __init__(self, bridge: Bridge, client: httpx.AsyncClient, script: Script) -> None:
         super().__init__(bridge, client)
@@ -160,7 +165,10 @@ class CxmlCarrier(Carrier):
 
     async def _start(self, verb: Element) -> None:
         for noun in verb:
-            self.streams[noun.attrib["name"]] = await self.open(noun)
+            if self.reaches_us:
+                self.streams[noun.attrib["name"]] = await self.open(noun)
+            else:
+                await self._refuse(noun)
 
     async def _stop(self, verb: Element) -> None:
         for noun in verb:
@@ -177,9 +185,17 @@ class CxmlCarrier(Carrier):
             await self.script.heard()
 
     async def _connect(self, verb: Element) -> None:
+        if not self.reaches_us:
+            await self._refuse(verb[0])
+            return
         stream = await self.open(verb[0])
         await self.script.talk.popleft()(stream)
         await stream.ended()
+
+    async def _refuse(self, noun: Element) -> None:
+        error = {"StreamEvent": "stream-error", "StreamError": "connection_refused"}
+        answer = await self.post(noun.attrib["statusCallback"], **error)
+        assert answer.status_code == 204
 
 
 def gathered(entered: Entered) -> dict[str, str]:

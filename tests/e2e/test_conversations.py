@@ -211,3 +211,23 @@ async def test_one_way_streams(app: Customer, calls: Calls, told: Told) -> None:
     events = await told.told(f"ear{name}", 2)
     assert [form["StreamEvent"] for form in events] == ["stream-started", "stream-stopped"]
     assert told.asked(f"after{name}")["q"] == "1"
+
+
+@pytest.mark.parametrize("verb", ["Start", "Connect"])
+async def test_a_stream_that_signalwire_cannot_open(calls: Calls, told: Told, verb: str) -> None:
+    """It becomes the customer's stream-error, and the call goes on."""
+    name = told.name
+    await told.put(
+        "voice",
+        f'<Response><{verb}><Stream url="{{ws}}/ws/sink/{{name}}"'
+        f' statusCallback="{{app}}/callback/never{{name}}"/></{verb}><Say>all the same</Say>'
+        "</Response>",
+    )
+    call = calls(Script())
+    call.reaches_us = False
+    await call.run()
+    events = await told.told(f"never{name}", 2)
+    assert [form["StreamEvent"] for form in events] == ["stream-error", "stream-stopped"]
+    assert events[0]["StreamError"].startswith("31900 ")
+    last = call.done[-1:] if isinstance(call, CxmlCarrier) else call.methods()[-2:]
+    assert last in (["Say"], ["play", "hangup"])

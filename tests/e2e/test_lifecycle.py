@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections import deque
 
 import httpx
 import pytest
@@ -18,6 +19,8 @@ from tests.e2e.processes import (
     bridge,
     spawn,
 )
+from tests.e2e.script import Entered, Leg, Script
+from tests.e2e.swml import SwmlCarrier
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -107,6 +110,51 @@ async def test_logs_keep_secrets(app: Customer) -> None:
             element.attrib["authBearerToken"],
             element.attrib["url"].rpartition("/")[2],
             document[1].attrib["action"].rpartition("/")[2].partition("#")[0],
+        ):
+            assert secret not in text
+
+
+async def test_logs_of_swml_calls_keep_secrets(app: Customer) -> None:
+    """The same of a SWML call: digits, words, numbers, recordings, tokens and keys stay out."""
+    await app.put(
+        '<Response><Gather action="/twiml/private"/><Hangup/></Response>',
+    )
+    await app.put(
+        '<Response><Gather input="speech" action="/twiml/spoken"/><Hangup/></Response>', "private"
+    )
+    await app.put('<Response><Record action="/twiml/kept"/></Response>', "spoken")
+    await app.put("<Response><Dial><Number>+15550009999</Number></Dial></Response>", "kept")
+    async with (
+        bridge(app.voice_url(), log_level="debug") as service,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        leg = Leg(seconds=3)
+        script = Script(
+            entered=deque([Entered("48151623", "#"), Entered(speech="open sesame")]),
+            recordings=deque([3]),
+            legs=deque([leg]),
+        )
+        call = SwmlCarrier(service, client, script)
+        await call.run()
+        links = [parameters["dest"] for method, parameters in call.done if method == "transfer"] + [
+            url for url, _, _ in call.events
+        ]
+        warning = {"event_type": "calling.script.warning", "params": {"error": "48151623"}}
+        assert (await client.post(links[-1], json=warning)).status_code == 204
+        await service.stop()
+        text = "\n".join(service.log.raw + service.out.raw)
+        assert call.twilio_sid in text
+        assert len(links) > 5
+        for secret in (
+            AUTH_TOKEN,
+            SIGNING_KEY,
+            "48151623",
+            "open sesame",
+            "files.example",
+            FROM,
+            TO,
+            "+15550009999",
+            *(link.rpartition("/")[2] for link in links),
         ):
             assert secret not in text
 
