@@ -20,6 +20,7 @@ from twiml.actions import (
     Pause,
     Redirect,
     Reject,
+    Room,
     Start,
     Stop,
     Stream,
@@ -37,6 +38,7 @@ from twiml.urls import absolute_http
 _CODEC = "PCMU@8000h"
 _ASKS_ITSELF = frozenset({"Gather", "Record"})
 """Without an `action` these two ask the current document's URL."""
+_CONFERENCE_EVENTS = ("Conference", "recordingStatusCallbackEvent")
 _NEEDS_CONTENT = frozenset({"Dial", "Refer", "Sip"})
 _METHODS = frozenset({"GET", "POST"})
 """SignalWire refuses a document with any other (13221)."""
@@ -74,7 +76,7 @@ class _Translator:
                 continue
             if isinstance(action, (Redirect, Hangup, Reject)):
                 break
-            if isinstance(action, Connect) and action.streams and action.action:
+            if isinstance(action, Connect) and _goes_on_at_its_action(action):
                 break
         if verbs and verbs[-1].tag == "Start" and last and not isinstance(last, Start):
             self.losses.append(
@@ -97,8 +99,8 @@ class _Translator:
                 yield from self._streaming("Start", action)
             case Connect():
                 yield from self._streaming("Connect", action)
-                if action.streams and action.action:
-                    yield from self._redirect(action.action, "action", action)
+                if _goes_on_at_its_action(action):
+                    yield from self._redirect(action.action or "", "action", action)
             case Stop():
                 yield from self._stop(action)
             case Pause():
@@ -218,6 +220,8 @@ class _Translator:
             if word.is_method(name):
                 if not self._links.ours and value in _METHODS:
                     attributes.append((name, value))
+            elif (element.tag, name) == _CONFERENCE_EVENTS:
+                attributes += self._conference_events(element, value)
             elif name in word.plain:
                 attributes.append((name, value))
             elif address := word.address(name):
@@ -228,6 +232,15 @@ class _Translator:
             action = WORDS[element.tag].addresses[0]
             attributes += self._address(element, action, self._base_url)
         return tuple(attributes)
+
+    def _conference_events(self, element: Element, value: str) -> Attributes:
+        """SignalWire has `completed` and `failed` here, and says `failed` for Twilio's `absent`."""
+        words = value.split()
+        if "in-progress" in words:
+            why = "has no in-progress in cXML."
+            self.losses.append(Loss(element.tag, _CONFERENCE_EVENTS[1], element.line, why))
+        spelt = ["failed" if word == "absent" else word for word in words if word != "in-progress"]
+        return ((_CONFERENCE_EVENTS[1], " ".join(spelt)),) if spelt else ()
 
     def _address(self, element: Element, address: Address, value: str) -> Attributes:
         """The link for a URL; with one of ours the method SignalWire is to use, always POST."""
@@ -289,6 +302,11 @@ def _their_stream(stream: Stream, link: MediaLink, *, bidirectional: bool) -> At
     if bidirectional:
         attributes.append(("realtime", "true"))
     return tuple((name, value) for name, value in attributes if value)
+
+
+def _goes_on_at_its_action(action: Connect) -> bool:
+    """Whether it has an action, and something to end before that is asked."""
+    return bool(action.action) and any(isinstance(n, (Stream, Room)) for n in action.children)
 
 
 def _bad_url(element: str, attribute: str, line: int) -> Loss:

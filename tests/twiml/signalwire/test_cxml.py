@@ -400,3 +400,33 @@ def test_an_apology_says_a_sentence_and_hangs_up() -> None:
         '<?xml version="1.0" encoding="UTF-8"?>\n<Response>\n'
         "  <Say>We are sorry &amp; &lt;so on&gt;.</Say>\n  <Hangup/>\n</Response>\n"
     )
+
+
+def test_a_room_goes_on_at_the_action() -> None:
+    """What `<Connect action>` asks for when the room is left is asked for by a redirect."""
+    translation, links = translated(
+        '<Connect action="/left" method="GET"><Room>daily</Room></Connect><Say>never</Say>'
+    )
+    assert body(translation) == (
+        "<Connect><Room>daily</Room></Connect>"
+        '<Redirect method="POST">https://us.example/document/1</Redirect>'
+    )
+    assert links.given[0][1:] == ("https://customer.example/left", "GET", "Connect")
+    assert translation.losses == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "spelt", "lost"),
+    [
+        ("completed absent", ' recordingStatusCallbackEvent="completed failed"', 0),
+        ("in-progress completed", ' recordingStatusCallbackEvent="completed"', 1),
+        ("in-progress", "", 1),
+    ],
+)
+def test_events_of_a_conference_recording(written: str, spelt: str, lost: int) -> None:
+    """They are spelt in SignalWire's words; one it has not is a loss."""
+    translation, _ = translated(
+        f'<Dial><Conference recordingStatusCallbackEvent="{written}">c</Conference></Dial>'
+    )
+    assert body(translation) == f"<Dial><Conference{spelt}>c</Conference></Dial>"
+    assert len(translation.losses) == lost
