@@ -65,6 +65,17 @@ def test_streams_stay_the_customers() -> None:
     assert sorted(step["stream"]) == ["codec", "track", "url"]
 
 
+def test_names_and_parameters_that_would_be_evaluated() -> None:
+    """No bridge delivers them as they were: that is told."""
+    stream = (
+        '<Stream url="wss://c.example/" name="${a}"><Parameter name="k" value="%{b}"/></Stream>'
+    )
+    translation = translated(f"<Start>{stream}</Start>")
+    keys = steps(translation)[1]["stream"]
+    assert (keys["name"], keys["custom_parameters"]) == ("$ {a}", {"k": "% {b}"})
+    assert lost(translation) == ["Stream name", "Parameter value"]
+
+
 @pytest.mark.parametrize("dialect", Dialect)
 def test_nothing_is_watched(dialect: Dialect) -> None:
     """There is nobody who would ask."""

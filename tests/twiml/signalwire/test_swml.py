@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.twiml.signalwire.ours import BASE, Ours, between, every_step, lost, steps, swml
+from twiml.actions import Element, Gather, Say
 from twiml.document import Document
 from twiml.schema import RULES
 from twiml.signalwire.swml import Dialect, apology, translate
@@ -205,6 +206,31 @@ def test_verbs_that_come_to_nothing_are_lost() -> None:
         "line 6: <Room> has no name. Nothing is joined.",
         "line 7: <Play> is not an http or https URL. Write an absolute one.",
     ]
+
+
+def test_urls_that_cannot_be_asked_are_lost() -> None:
+    """Each with what it stands in; the verb itself runs."""
+    translation, links = swml(
+        '<Sms statusCallback="tel:1">x</Sms><Enqueue action="tel:1" waitUrl="tel:1">q</Enqueue>'
+        '<Dial action="tel:1"><Number url="tel:1" statusCallback="tel:1">+1</Number></Dial>'
+        '<Dial><Conference waitUrl="tel:1">c</Conference></Dial>'
+    )
+    assert [next(iter(step)) for step in steps(translation)] == [
+        *("answer", "send_sms", "enter_queue", "connect", "join_conference", "hangup")
+    ]
+    assert lost(translation) == [
+        *("Sms statusCallback", "Enqueue action", "Enqueue waitUrl", "Dial action"),
+        *("Number url", "Number statusCallback", "Conference waitUrl"),
+    ]
+    assert links.given == [("watch", "Enqueue"), ("watch", "Dial")]
+
+
+def test_what_no_parser_gives_is_left_out() -> None:
+    """An element that is nowhere in the schema does not stop the rest."""
+    document = Document((Gather(content=(Element("dance"), Say(content=("x",)))),))
+    translation = translate(document, Ours(), BASE)
+    assert steps(translation)[1]["prompt"]["play"] == ["say:x"]
+    assert lost(translation) == ["dance"]
 
 
 def test_what_is_at_its_default_is_no_loss() -> None:

@@ -98,17 +98,19 @@ def _opens(writing: Writing, stream: Stream, *, bidirectional: bool) -> bool:
 
 def _stream(writing: Writing, stream: Stream) -> Iterator[Step]:
     link = writing.links.media(stream, False)
-    named = _present({"control_id": stream.name or link.name, "name": stream.name or link.name})
-    keys = {"url": link.url} | named | {"track": str(stream.track), "codec": _CODEC}
-    yield {"stream": keys | _told(link) | _given(stream)}
+    name = _name(writing, stream, link.name)
+    keys = {"url": link.url} | _present({"control_id": name, "name": name})
+    keys |= {"track": str(stream.track), "codec": _CODEC}
+    yield {"stream": keys | _told(link) | _given(writing, stream)}
     yield from _tell_of_failure(writing, STREAM_FAILED, link.status_callback)
 
 
 def _taps(writing: Writing, stream: Stream) -> Iterator[Step]:
     """One tap for each track: how `both` mixes them is unknown (S section 1.7)."""
+    name = _name(writing, stream)
     for number, link in enumerate(writing.links.taps(stream)):
-        name = stream.name + _LISTEN if stream.name and number else stream.name
-        keys = {"uri": link.uri} | _present({"control_id": name or ""})
+        control_id = name + _LISTEN if name and number else name
+        keys = {"uri": link.uri} | _present({"control_id": control_id})
         keys |= {"direction": link.direction, "codec": _CODEC}
         yield {"tap": keys | _present({"status_url": harmless_url(link.status_url)})}
         yield from _tell_of_failure(writing, TAP_FAILED, link.status_url)
@@ -118,8 +120,8 @@ def _two_way(writing: Writing, stream: Stream) -> Iterator[Step]:
     link = writing.links.media(stream, True)
     keys: dict[str, Any] = {"to": f"stream:{link.url}"}
     if writing.full:
-        keys |= _present({"name": stream.name or link.name})
-        keys |= {"codec": _CODEC, "realtime": True} | _told(link) | _given(stream)
+        keys |= _present({"name": _name(writing, stream, link.name)})
+        keys |= {"codec": _CODEC, "realtime": True} | _told(link) | _given(writing, stream)
     else:
         why = "cannot be realtime in the strict dialect."
         instead = "Your audio may be heard late, or not at all; the full dialect is sure."
@@ -141,9 +143,16 @@ def _told(link: MediaLink) -> dict[str, str]:
     )
 
 
-def _given(stream: Stream) -> dict[str, dict[str, str]]:
-    parameters = stream.custom_parameters
+def _given(writing: Writing, stream: Stream) -> dict[str, dict[str, str]]:
+    parameters = {
+        parameter.name: writing.handed_on(parameter.value, parameter, "value")
+        for parameter in stream.parameters
+    }
     return {"custom_parameters": parameters} if parameters else {}
+
+
+def _name(writing: Writing, stream: Stream, otherwise: str = "") -> str:
+    return writing.handed_on(stream.name, stream, "name") if stream.name else otherwise
 
 
 def _present(keys: dict[str, str]) -> dict[str, str]:

@@ -95,6 +95,10 @@ class Writing:
             )
         return changed
 
+    def handed_on(self, text: str, element: Element, attribute: str) -> str:
+        """The same for what our service knows as it was written, and hands on so."""
+        return text if self.links.ours else self.harmless(text, element, attribute)
+
     def action(self, verb: Dial | Enqueue | Refer | Sms | Connect) -> str | None:
         """The link for a verb's `action`; None when it has none that can be asked."""
         return self.document(verb, "action", verb.action, verb.method) if verb.action else None
