@@ -54,7 +54,8 @@ TABLE: tuple[tuple[str, list[str]], ...] = (
     ),
     (f'<Connect action="/c">{STREAM}</Connect><Say>a</Say>', ["hand over", "go /c"]),
     (f"<Connect>{STREAM}</Connect><Say>a</Say>", ["hand over", "say a"]),
-    ("<Connect><Room>r</Room></Connect>", ["room r"]),
+    ("<Connect><Room>r</Room></Connect><Say>a</Say>", ["room r", "say a"]),
+    ('<Connect action="/c"><Room>r</Room></Connect><Say>a</Say>', ["room r", "go /c"]),
     ("<Start><Siprec/></Start><Connect><AiSession/></Connect><Say>a</Say>", ["say a"]),
     ("", []),
 )
