@@ -12,7 +12,7 @@ from twiml.diagnostics import UNUSABLE, Code, Diagnostic, Severity
 from twiml.document import Limits
 from twiml.hints import listed, nearest, quoted
 from twiml.schema import RULES, Rule, parents_of
-from twiml.source import Node, Source, qualified
+from twiml.source import Node, Source, name_of
 from twiml.urls import absolute_http
 
 Content = tuple[str | Element, ...]
@@ -96,13 +96,12 @@ class Reading:
             "attributes": attributes,
             "line": self.source.line(node),
         }
-        for name, value in attributes:
+        for at, (name, value) in enumerate(attributes):
             attribute = rule.attributes.get(name)
             if attribute is None:
-                fields["attributes"] = tuple(
-                    (qualified(given, node), value) for given, value in attributes
-                )
-                attribute = self._known_attribute(node, rule, qualified(name, node))
+                if name.startswith("{") and fields["attributes"] is attributes:
+                    fields["attributes"] = self.source.attributes(node)
+                attribute = self._known_attribute(node, rule, fields["attributes"][at][0])
                 if attribute is None:
                     continue
             kind = attribute.kind
@@ -134,7 +133,7 @@ class Reading:
                 "The document declares a default namespace; it is ignored.",
                 "TwiML has no namespace: leave xmlns out.",
             )
-        return qualified(name, node)
+        return name_of(node)
 
     def _content(self, node: Node, rule: Rule) -> Content:
         keep, content = rule.text, list[str | Element]()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from twiml.document import FETCHED, INLINE, Limits
-from twiml.source import Node, SourceError, known_encoding, qualified, read
+from twiml.source import Node, SourceError, known_encoding, name_of, read
 
 DECLARED = '<?xml version="1.0" encoding="{}"?><Response a="ü"/>'
 
@@ -144,16 +144,20 @@ def test_depth_is_bounded() -> None:
     assert failure("<a>" * 5000 + "</a>" * 5000)[0] == 12100
 
 
-def test_names_are_qualified_as_written() -> None:
+def test_names_are_as_written() -> None:
     """Prefixes stay on names, a default namespace does not show."""
-    text = '<r xmlns:p="urn:p"><p:a p:b="1" xml:lang="en" c="2"/><d xmlns="urn:d"><e/></d></r>'
-    prefixed, plain = read(text, FETCHED).root
-    assert qualified(prefixed.tag, prefixed) == "p:a"
-    assert [(qualified(name, prefixed), value) for name, value in prefixed.items()] == [
-        *(("p:b", "1"), ("xml:lang", "en"), ("c", "2"))
-    ]
-    assert qualified(plain.tag, plain) == "d"
-    assert [qualified(node.tag, node) for node in plain] == ["e"]
+    source = read(
+        '<r xmlns:p="urn:p"><p:a p:b="1" xml:lang="en" xmlns:q="urn:p" c="2" q:d=""/>'
+        '<d xmlns="urn:d"><e/></d></r>',
+        FETCHED,
+    )
+    prefixed, plain = source.root
+    assert name_of(prefixed) == "p:a"
+    assert source.attributes(prefixed) == (
+        *(("p:b", "1"), ("xml:lang", "en"), ("c", "2"), ("q:d", "")),
+    )
+    assert name_of(plain) == "d"
+    assert [name_of(node) for node in plain] == ["e"]
 
 
 @pytest.mark.parametrize(
