@@ -136,9 +136,9 @@ class Reading:
         return name_of(node)
 
     def _content(self, node: Node, rule: Rule) -> Content:
-        keep, content = rule.text, list[str | Element]()
+        keep, content, stray = rule.text, list[str | Element](), False
         if (text := node.text) and not (keep is _NONE and text.isspace()):
-            self._text(node, text, keep, content)
+            stray = self._text(node, text, keep, content)
         if len(node):
             named: dict[str, int] = {}
             for child in node:
@@ -153,19 +153,22 @@ class Reading:
                         self._parameter(child, below, content, named)
                     else:
                         content.append(self.element(child, below))
-                if (text := child.tail) and not (keep is _NONE and text.isspace()):
-                    self._text(node, text, keep, content)
+                if (text := child.tail) and not (keep is _NONE and (stray or text.isspace())):
+                    stray = self._text(node, text, keep, content)
         return tuple(content)
 
-    def _text(self, node: Node, text: str, keep: Text, content: list[str | Element]) -> None:
+    def _text(self, node: Node, text: str, keep: Text, content: list[str | Element]) -> bool:
+        """Keep a text or report it; returns whether it was reported: once an element is enough."""
         if keep is _NONE:
             self.warn(
                 node,
                 f"There is text in <{self.name(node)}>, which takes none; it is ignored.",
                 "Put words to be spoken into <Say>.",
             )
-        elif keep is Text.MIXED or not text.isspace():
+            return True
+        if keep is Text.MIXED or not text.isspace():
             content.append(text)
+        return False
 
     def _known(self, node: Node, parent: Rule) -> Rule | None:
         """The rule of a child that goes by another name, if only for a namespace; or report it."""

@@ -267,3 +267,9 @@ def test_nothing_is_ever_raised(data: bytes | str) -> None:
 def test_reading_is_deterministic(tree: str) -> None:
     """The same bytes give the same document, and equal documents compare equal."""
     assert parse(response(tree)) == parse(response(tree))
+
+
+def test_stray_text_is_reported_once_an_element() -> None:
+    """However many pieces the elements between cut it into."""
+    document = parse(response("a<Pause/>b<Gather>c<Say>d</Say>e</Gather>f"))
+    assert [found.column for found in document.diagnostics] == [1, 21]
