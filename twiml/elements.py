@@ -39,6 +39,8 @@ class Reading:
     _found: list[Diagnostic] = field(default_factory=list)
     _hidden: int = 0
     _namespaced: bool = False
+    _depth: int = 1
+    _too_deep: bool = False
 
     @property
     def full(self) -> bool:
@@ -139,7 +141,7 @@ class Reading:
         keep, content, stray = rule.text, list[str | Element](), False
         if (text := node.text) and not (keep is _NONE and text.isspace()):
             stray = self._text(node, text, keep, content)
-        if len(node):
+        if len(node) and self._deeper(node):
             named: dict[str, int] = {}
             for child in node:
                 below = rule.children.get(child.tag)
@@ -155,7 +157,23 @@ class Reading:
                         content.append(self.element(child, below))
                 if (text := child.tail) and not (keep is _NONE and (stray or text.isspace())):
                     stray = self._text(node, text, keep, content)
+            self._depth -= 1
         return tuple(content)
+
+    def _deeper(self, node: Node) -> bool:
+        """Go down to the children of an element, unless that is too deep."""
+        if self._depth < self.limits.max_depth:
+            self._depth += 1
+            return True
+        if not self._too_deep:
+            self._too_deep = True
+            self.error(
+                Code.UNPARSABLE,
+                node,
+                f"The document is nested more than {self.limits.max_depth} elements deep.",
+                "TwiML is a few levels deep: look for a loop in what builds it.",
+            )
+        return False
 
     def _text(self, node: Node, text: str, keep: Text, content: list[str | Element]) -> bool:
         """Keep a text or report it; returns whether it was reported: once an element is enough."""
