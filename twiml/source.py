@@ -183,6 +183,12 @@ def _decode(data: bytes, codec: str) -> str:
 
 
 def _check_prolog(text: str) -> None:
+    # One has been removed. libxml2 would remove another, and a DOCTYPE behind it go unseen here.
+    if text.startswith("\ufeff"):
+        raise _unparsable(
+            "The document begins with two byte order marks.",
+            "Send one or none: look for a file that is included before the document.",
+        )
     start = text.lstrip(_BLANK)
     if not start:
         raise _unparsable("The document is empty.", "Answer with <Response> … </Response>.")

@@ -122,6 +122,22 @@ def test_document_types_are_refused(before: str, doctype: str) -> None:
 
 
 @pytest.mark.contract("T9")
+@pytest.mark.parametrize(
+    "text", ["<Response/>", '<!DOCTYPE x [<!ENTITY y "z">]><Response a="&y;"/>']
+)
+def test_a_second_byte_order_mark_is_refused(text: str) -> None:
+    """libxml2 would skip it, and with it our look at what stands before the root."""
+    twice = "\ufeff\ufeff" + text
+    for data in (
+        twice,
+        twice.encode(),
+        twice.encode("utf-16-be"),
+        codecs.BOM_UTF8 + twice.encode(),
+    ):
+        assert failure(data) == (12100, 1, 1)
+
+
+@pytest.mark.contract("T9")
 def test_a_doctype_in_text_is_no_doctype() -> None:
     """Inside comments and CDATA the word means nothing."""
     text = "<!-- <!DOCTYPE x> --><Response><Say><![CDATA[<!DOCTYPE x>]]></Say></Response>"
