@@ -118,12 +118,17 @@ def choice(default: str | None, options: str, *, attribute: str = "") -> Any:
 
 
 def words(options: str = "", default: tuple[str, ...] = ()) -> Any:
-    """Words with blanks between them, of a few or any; each is kept once, in the order written."""
+    """Words with blanks between them, of a few or any; each is kept once, in the order written.
+
+    None at all is a misspelling where some are the default: nothing could be meant by it.
+    """
     known = tuple(options.split())
     allowed = frozenset(known)
 
     def read(written: str) -> tuple[str, ...] | Misfit:
         given = written.split()
+        if default and not given:
+            return MISFIT
         return tuple(dict.fromkeys(given)) if not allowed or allowed.issuperset(given) else MISFIT
 
     def lenient(written: str) -> tuple[str, ...] | Misfit:
