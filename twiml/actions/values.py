@@ -86,19 +86,6 @@ def number(default: int | None = None, *, low: int = 0, high: int | None = None)
     return _field(default, Kind(read, f"a whole number {bounds}"))
 
 
-def decimal() -> Any:
-    """A number that may have a fraction."""
-
-    def read(written: str) -> float | Misfit:
-        try:
-            value = float(written)
-        except ValueError:
-            return MISFIT
-        return value if 0 <= value < 1e9 else MISFIT
-
-    return _field(None, Kind(read, "a number"))
-
-
 def boolean(default: bool | None = False) -> Any:
     """`true` or `false`; in other letters it is understood, and reported."""
     values = {"true": True, "false": False}
