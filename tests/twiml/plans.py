@@ -78,7 +78,7 @@ def chains() -> dict[tuple[str, str], tuple[str, ...]]:
 
 def plans(chain: tuple[str, ...]) -> Iterator[Plan]:
     """Every argument that the last element of a chain takes, with each of its values in turn."""
-    above = tuple(_needed(name) for name in chain[:-1])
+    above = tuple(needed(name) for name in chain[:-1])
     rule, parent = _rule(chain), chain[-2] if len(chain) > 1 else ROOT.name
     values = {
         name: _values(rule, attribute, parent)
@@ -108,7 +108,8 @@ def _rule(chain: tuple[str, ...]) -> Rule:
     return rule
 
 
-def _needed(name: str) -> Step:
+def needed(name: str) -> Step:
+    """An element with no more than it cannot be without."""
     return Step(name, {"url": _URL} if name == "Stream" else {}, None)
 
 
