@@ -8,12 +8,13 @@ from lxml import etree
 
 from app.lint import Report
 from tests.twiml.generator import BASE
-from tests.twiml.signalwire.test_cxml import Ours
+from tests.twiml.signalwire.ours import Ours
+from tests.twiml.signalwire.schemas import faults
 from twiml.diagnostics import Severity
 from twiml.document import FETCHED, INLINE, LIVE_UPDATE, Document
 from twiml.parser import parse
 from twiml.response import Kind, kind_of, read_response
-from twiml.signalwire import cxml
+from twiml.signalwire import cxml, swml
 
 LIMITS = (FETCHED, INLINE, LIVE_UPDATE)
 _MESSAGE = 1000
@@ -26,8 +27,7 @@ def check(data: bytes | str) -> None:
     check_document(parse(data, allow_plain_ws=True))
     document = parse(data, base_url=BASE)
     assert document == parse(data, base_url=BASE)
-    if document.usable:
-        check_cxml(document)
+    check_translations(document)
 
 
 def check_answer(content_type: str | None, body: bytes) -> None:
@@ -36,8 +36,7 @@ def check_answer(content_type: str | None, body: bytes) -> None:
     check_document(document)
     if kind_of(content_type) is Kind.TWIML:
         assert document == parse(body, base_url=BASE)
-    if document.usable:
-        check_cxml(document)
+    check_translations(document)
 
 
 def check_document(document: Document) -> None:
@@ -48,6 +47,22 @@ def check_document(document: Document) -> None:
         assert len(str(found)) < _MESSAGE
         assert (found.line > 0) is (found.column > 0)
     json.dumps(Report("x", document, BASE).record)
+
+
+def check_translations(document: Document) -> None:
+    """A usable document can be translated for SignalWire, into either language."""
+    if document.usable:
+        check_cxml(document)
+        for dialect in swml.Dialect:
+            for aside in (False, True):
+                check_swml(document, dialect, aside=aside)
+
+
+def check_swml(document: Document, dialect: swml.Dialect, *, aside: bool) -> None:
+    """Translated, it is valid under the dialect's schema, and the same each time."""
+    output = swml.translate(document, Ours(), BASE, dialect, aside=aside).output
+    assert output == swml.translate(document, Ours(), BASE, dialect, aside=aside).output
+    assert faults(json.loads(output), dialect) == []
 
 
 def check_cxml(document: Document) -> None:

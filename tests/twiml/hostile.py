@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice, product
 from pathlib import Path
 
-from tests.twiml.signalwire.test_cxml import Ours
+from tests.twiml.signalwire.ours import Ours
 from twiml.document import FETCHED, INLINE, LIVE_UPDATE
 from twiml.parser import parse
 from twiml.response import read_response
-from twiml.signalwire import cxml
+from twiml.signalwire import cxml, swml
 
 SECONDS = 4
 """Of processor time for one document; those of 64 kB take well under a second."""
@@ -164,10 +164,10 @@ READ: dict[str, Made] = {
 """What can be read, if with findings, in time that grows no faster than the document."""
 
 
-def bound() -> None:
+def bound(seconds: int = SECONDS) -> None:
     """Take no more than so much from here on."""
     used = math.ceil(time.process_time())
-    resource.setrlimit(resource.RLIMIT_CPU, (used + SECONDS, used + SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds))
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     memory = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -181,6 +181,8 @@ def main(name: str) -> None:
     document = parse(data, base_url=_BASE)
     if document.usable:
         cxml.translate(document, Ours(), _BASE)
+        for dialect in swml.Dialect:
+            swml.translate(document, Ours(), _BASE, dialect)
     found = {
         "codes": sorted({found.code for found in document.diagnostics}),
         "usable": document.usable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twiml import checks
@@ -16,12 +16,15 @@ from twiml.actions import Element
 from twiml.parser import parse
 from twiml.schema import RULES
 
+at_leisure = settings(deadline=None)
+
 
 def lines_of(elements: Sequence[Element]) -> list[int]:
     return [line for each in elements for line in (each.line, *lines_of(each.children))]
 
 
 @pytest.mark.contract("T4", "T7", "T8", "T13")
+@at_leisure
 @given(samples())
 def test_what_was_made_comes_back(sample: Sample) -> None:
     """Types, order, text and lines, in whatever form of XML, with the expected findings only."""
@@ -32,6 +35,7 @@ def test_what_was_made_comes_back(sample: Sample) -> None:
     assert lines_of(document.actions) == list(sample.printed.lines[1:])
 
 
+@at_leisure
 @given(samples())
 def test_valid_documents_are_read_and_translated(sample: Sample) -> None:
     """Under all limits, and in every way that there is."""
@@ -39,6 +43,7 @@ def test_valid_documents_are_read_and_translated(sample: Sample) -> None:
 
 
 @pytest.mark.contract("T1")
+@at_leisure
 @given(near_misses())
 def test_nearly_valid_documents_raise_nothing(data: bytes | str) -> None:
     """They are read as far as they make sense, or refused with a finding."""
@@ -46,12 +51,14 @@ def test_nearly_valid_documents_raise_nothing(data: bytes | str) -> None:
 
 
 @pytest.mark.contract("T1")
+@at_leisure
 @given(st.binary() | st.text())
 def test_random_data_raises_nothing(data: bytes | str) -> None:
     """Hardly any of it is XML at all."""
     checks.check(data)
 
 
+@at_leisure
 @given(answers())
 def test_answers_raise_nothing(answer: tuple[str | None, bytes]) -> None:
     """Whatever an answer says that it is."""
