@@ -8,7 +8,7 @@ export VENV PYTHON
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: run demo test test-all tests contracts lint format types imports lock clean help
+.PHONY: run demo test test-all tests expectations contracts lint format types imports lock clean help
 
 run: $(VENV)/.installed ## install, serve in local mode, make one demonstration call and stay up
 	$(BIN)/twiml-bridge serve --local --demo
@@ -23,6 +23,9 @@ tests: $(VENV)/.installed-dev ## only the tests (PYTEST_ARGS="-k name")
 
 test-all: $(VENV)/.installed-dev ## the groups with real peers; names what it has to leave out
 	@scripts/groups.sh
+
+expectations: $(VENV)/.installed-dev ## write down what the parser says of fixtures/twiml (NAMES="a b")
+	@$(BIN)/python -m tests.twiml.expectations $(NAMES)
 
 contracts: $(VENV)/.installed-dev ## the tests that prove a contract's lines, and what is open
 	@$(BIN)/python -m pytest -q -n auto --contracts $(PYTEST_ARGS)

@@ -20,6 +20,8 @@ class Limits:
     is the number reported when either is passed. `absolute_actions` is Twilio's rule for inline
     TwiML that updates a live call: every `action` URL must be absolute (15004). After
     `max_findings` the rest are counted, not listed: a broken generator must not cost us time.
+    Elements nested deeper than `max_depth`, the root being the first, make a document unusable:
+    speech mark-up could be nested without end, and what reads a document follows it down.
     """
 
     max_bytes: int
@@ -27,6 +29,7 @@ class Limits:
     too_large: Code = Code.TOO_LARGE
     absolute_actions: bool = False
     max_findings: int = 100
+    max_depth: int = 64
 
 
 FETCHED = Limits(max_bytes=64 * _KB)

@@ -12,7 +12,7 @@ from twiml.diagnostics import UNUSABLE, Code, Diagnostic, Severity
 from twiml.document import Limits
 from twiml.hints import listed, nearest, quoted
 from twiml.schema import RULES, Rule, parents_of
-from twiml.source import Node, Source, qualified
+from twiml.source import Node, Source, name_of
 from twiml.urls import absolute_http
 
 Content = tuple[str | Element, ...]
@@ -39,6 +39,8 @@ class Reading:
     _found: list[Diagnostic] = field(default_factory=list)
     _hidden: int = 0
     _namespaced: bool = False
+    _depth: int = 1
+    _too_deep: bool = False
 
     @property
     def full(self) -> bool:
@@ -96,13 +98,12 @@ class Reading:
             "attributes": attributes,
             "line": self.source.line(node),
         }
-        for name, value in attributes:
+        for at, (name, value) in enumerate(attributes):
             attribute = rule.attributes.get(name)
             if attribute is None:
-                fields["attributes"] = tuple(
-                    (qualified(given, node), value) for given, value in attributes
-                )
-                attribute = self._known_attribute(node, rule, qualified(name, node))
+                if name.startswith("{") and fields["attributes"] is attributes:
+                    fields["attributes"] = self.source.attributes(node)
+                attribute = self._known_attribute(node, rule, fields["attributes"][at][0])
                 if attribute is None:
                     continue
             kind = attribute.kind
@@ -134,13 +135,13 @@ class Reading:
                 "The document declares a default namespace; it is ignored.",
                 "TwiML has no namespace: leave xmlns out.",
             )
-        return qualified(name, node)
+        return name_of(node)
 
     def _content(self, node: Node, rule: Rule) -> Content:
-        keep, content = rule.text, list[str | Element]()
+        keep, content, stray = rule.text, list[str | Element](), False
         if (text := node.text) and not (keep is _NONE and text.isspace()):
-            self._text(node, text, keep, content)
-        if len(node):
+            stray = self._text(node, text, keep, content)
+        if len(node) and self._deeper(node):
             named: dict[str, int] = {}
             for child in node:
                 below = rule.children.get(child.tag)
@@ -154,19 +155,38 @@ class Reading:
                         self._parameter(child, below, content, named)
                     else:
                         content.append(self.element(child, below))
-                if (text := child.tail) and not (keep is _NONE and text.isspace()):
-                    self._text(node, text, keep, content)
+                if (text := child.tail) and not (keep is _NONE and (stray or text.isspace())):
+                    stray = self._text(node, text, keep, content)
+            self._depth -= 1
         return tuple(content)
 
-    def _text(self, node: Node, text: str, keep: Text, content: list[str | Element]) -> None:
+    def _deeper(self, node: Node) -> bool:
+        """Go down to the children of an element, unless that is too deep."""
+        if self._depth < self.limits.max_depth:
+            self._depth += 1
+            return True
+        if not self._too_deep:
+            self._too_deep = True
+            self.error(
+                Code.UNPARSABLE,
+                node,
+                f"The document is nested more than {self.limits.max_depth} elements deep.",
+                "TwiML is a few levels deep: look for a loop in what builds it.",
+            )
+        return False
+
+    def _text(self, node: Node, text: str, keep: Text, content: list[str | Element]) -> bool:
+        """Keep a text or report it; returns whether it was reported: once an element is enough."""
         if keep is _NONE:
             self.warn(
                 node,
                 f"There is text in <{self.name(node)}>, which takes none; it is ignored.",
                 "Put words to be spoken into <Say>.",
             )
-        elif keep is Text.MIXED or not text.isspace():
+            return True
+        if keep is Text.MIXED or not text.isspace():
             content.append(text)
+        return False
 
     def _known(self, node: Node, parent: Rule) -> Rule | None:
         """The rule of a child that goes by another name, if only for a namespace; or report it."""

@@ -13,7 +13,7 @@ from twiml.document import FETCHED, INLINE, LIVE_UPDATE, Document, Limits
 from twiml.elements import Reading
 from twiml.hints import nearest, quoted
 from twiml.schema import ROOT
-from twiml.source import Node, SourceError, qualified, read
+from twiml.source import Node, SourceError, name_of, read
 from twiml.streams import stream
 
 __all__ = ["FETCHED", "INLINE", "LIVE_UPDATE", "Document", "Limits", "parse"]
@@ -51,7 +51,7 @@ def _response(root: Node, reading: Reading) -> tuple[tuple[Action, ...], tuple[s
     actions: tuple[Action, ...] = reading.fields(root, ROOT)["content"]
     if len(actions) == len(root):
         return actions, tuple(action.tag for action in actions)
-    return actions, tuple(qualified(node.tag, node) for node in root)
+    return actions, tuple(map(name_of, root))
 
 
 def _wrong_root(name: str) -> tuple[str, str]:

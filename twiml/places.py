@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
+# ASCII, for a name may hold the ogham space mark, which is no blank in XML.
 _MARKUP = re.compile(
     r"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|</[^>]*>
       |<(?P<name>[^\s/>]+)(?P<rest>(?:[^"'>]++|"[^"]*+"|'[^']*+')*+)>""",
-    re.DOTALL | re.VERBOSE,
+    re.ASCII | re.DOTALL | re.VERBOSE,
 )
-_ATTRIBUTE = re.compile(r"""([^\s=/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+_ATTRIBUTE = re.compile(r"""([^\s=/]+)\s*=\s*(?:"[^"]*"|'[^']*')""", re.ASCII)
 
 
 class Places:
@@ -40,6 +41,14 @@ class Places:
             if match[1] == name:
                 return self._place(tag.start("rest") + match.start())
         return self._place(tag.start())
+
+    def names(self, index: int) -> list[str]:
+        """The names of the attributes in a start tag, as written; namespaces are declared by none.
+
+        They are in document order, as is what libxml2 keeps of them.
+        """
+        names = (match[1] for match in _ATTRIBUTE.finditer(self._tag(index)["rest"]))
+        return [name for name in names if name != "xmlns" and not name.startswith("xmlns:")]
 
     def _tag(self, index: int) -> re.Match[str]:
         if self._tags is None:

@@ -66,8 +66,11 @@ def read_response(
 def _spoken(document: Document, content_type: str, body: bytes) -> Document:
     """A text/plain answer: itself if it is TwiML, too large or blank, else read aloud."""
     fatal = document.fatal
+    # What is too large is not so much as decoded.
+    if fatal is None or fatal.code != Code.UNPARSABLE:
+        return document
     text = legal(_text(content_type, body)).strip()
-    if fatal is None or fatal.code != Code.UNPARSABLE or not text:
+    if not text:
         return document
     notice = Diagnostic(
         Severity.WARNING,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Protocol, cast
 
 from lxml import etree
 
+from twiml.actions import Attributes
 from twiml.diagnostics import Code, Diagnostic, Severity
 from twiml.document import Limits
 from twiml.places import Places
@@ -33,14 +34,12 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
-
-
+# No tag holds a second "<". Were one passed over, a comment full of them would be read to its end
+# once for each.
 _TAG_OVER_LINES = re.compile(
-    r"""<[^!?/](?:[^"'>\n]++|"[^"\n]*+"|'[^'\n]*+')*+(?:\n|"[^"]*\n|'[^']*\n)"""
+    r"""<[^!?/](?:[^"'<>\n]++|"[^"<\n]*+"|'[^'<\n]*+')*+(?:\n|"[^"<]*\n|'[^'<]*\n)"""
 )
 _WARNING = etree.ErrorLevels.WARNING
-_INDEX = etree.XPath("count(preceding::*) + count(ancestor::*)")
 
 
 class Node(Protocol):
@@ -54,10 +53,10 @@ class Node(Protocol):
     tail: str | None
     prefix: str | None
     sourceline: int
-    nsmap: Mapping[str | None, str]
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Node]: ...
+    def iter(self) -> Iterator[Node]: ...
     def items(self) -> list[tuple[str, str]]: ...
     def get(self, name: str, /) -> str | None: ...
 
@@ -74,6 +73,7 @@ class Source:
         # libxml2's line of an element is that of its tag's end.
         self._tags_on_one_line = _TAG_OVER_LINES.search(text) is None
         self._places: Places | None = None
+        self._numbers: dict[Node, int] = {}
 
     def line(self, node: Node) -> int:
         """The line of an element's start tag."""
@@ -83,26 +83,27 @@ class Source:
 
     def place(self, node: Node, attribute: str | None = None) -> tuple[int, int]:
         """The line and column of a start tag, or of an attribute in it."""
+        places, number = self._find(node)
+        return places.element(number) if attribute is None else places.attribute(number, attribute)
+
+    def attributes(self, node: Node) -> Attributes:
+        """An element's attributes in document order, their names as written."""
+        places, number = self._find(node)
+        values = (value for _, value in node.items())
+        return tuple(zip(places.names(number), values, strict=True))
+
+    def _find(self, node: Node) -> tuple[Places, int]:
+        """Where things stand, and the number of an element in document order."""
         if self._places is None:
             self._places = Places(self._text)
-        index = int(cast(float, _INDEX(cast(etree._Element, node))))
-        if attribute is None:
-            return self._places.element(index)
-        return self._places.attribute(index, attribute)
+            self._numbers = {each: number for number, each in enumerate(self.root.iter())}
+        return self._places, self._numbers[node]
 
 
-def qualified(name: str, node: Node) -> str:
-    """A name as written: `Say`, `x:Say`, `xml:lang`; a default namespace does not show."""
-    if not name.startswith("{"):
-        return name
-    if name.startswith(_XML_NAMESPACE):
-        return f"xml:{name.removeprefix(_XML_NAMESPACE)}"
-    uri, _, local = name[1:].partition("}")
-    if name == node.tag:
-        prefix = node.prefix
-    else:
-        prefix = next(prefix for prefix, bound in node.nsmap.items() if prefix and bound == uri)
-    return f"{prefix}:{local}" if prefix else local
+def name_of(node: Node) -> str:
+    """An element's name as written: `Say`, `x:Say`; a default namespace does not show."""
+    name = node.tag.rpartition("}")[2]
+    return f"{node.prefix}:{name}" if node.prefix else name
 
 
 class SourceError(Exception):
@@ -182,6 +183,12 @@ def _decode(data: bytes, codec: str) -> str:
 
 
 def _check_prolog(text: str) -> None:
+    # One has been removed. libxml2 would remove another, and a DOCTYPE behind it go unseen here.
+    if text.startswith("\ufeff"):
+        raise _unparsable(
+            "The document begins with two byte order marks.",
+            "Send one or none: look for a file that is included before the document.",
+        )
     start = text.lstrip(_BLANK)
     if not start:
         raise _unparsable("The document is empty.", "Answer with <Response> … </Response>.")

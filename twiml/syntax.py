@@ -13,6 +13,14 @@ _PREMATURE = re.compile(r"in tag (?P<opened>\S+) line (?P<line>\d+)")
 _CURLY_QUOTES = "\u201c\u201d\u201e\u2018\u2019\u201a"
 _NAME = 40
 
+_DECLARATION = (
+    "The XML declaration is wrong: its version or its encoding.",
+    'Write <?xml version="1.0" encoding="UTF-8"?>, or leave it out.',
+)
+_REFERENCE = (
+    "A reference to a character is not a number between &# and a semicolon.",
+    "Write &#233; or &#xE9;, or the character itself.",
+)
 _CAUSES: dict[str, tuple[str, str]] = {
     "ERR_ATTRIBUTE_NOT_FINISHED": (
         "An attribute's value has no closing quote.",
@@ -29,13 +37,14 @@ _CAUSES: dict[str, tuple[str, str]] = {
     "ERR_CDATA_NOT_FINISHED": ("A CDATA section is not closed.", "Close it with ]]>."),
     "ERR_COMMENT_NOT_FINISHED": ("A comment is not closed.", "Close it with -->."),
     "ERR_DOCUMENT_END": (
-        "Something follows the closing </Response>.",
-        "Send one <Response> and nothing after it.",
+        "Something follows the end of the first element.",
+        "Send one <Response>, nothing after it, and no warning of your app's before it.",
     ),
     "ERR_DOCUMENT_EMPTY": (
         "The body is not XML: it does not begin with a tag.",
         "Answer with <Response> … </Response>, nothing before it.",
     ),
+    "ERR_ENCODING_NAME": _DECLARATION,
     "ERR_ENTITYREF_SEMICOL_MISSING": (
         "A raw & stands in the text or in a value.",
         "Write &amp; for &.",
@@ -49,11 +58,18 @@ _CAUSES: dict[str, tuple[str, str]] = {
         "A character stands here that XML does not allow.",
         "Remove control characters from the text.",
     ),
+    "ERR_INVALID_DEC_CHARREF": _REFERENCE,
+    "ERR_INVALID_HEX_CHARREF": _REFERENCE,
     "ERR_LT_IN_ATTRIBUTE": (
         "A raw < stands in an attribute's value, or a quote before it is not closed.",
         "Write &lt; for <, and close the quotes.",
     ),
     "ERR_MISPLACED_CDATA_END": ("]]> stands in the text.", "Write ]]&gt;."),
+    "ERR_PI_NOT_FINISHED": ("A processing instruction is not closed.", "Close it with ?>."),
+    "ERR_PI_NOT_STARTED": (
+        "<? begins something that has no name, such as PHP that was not run.",
+        "Look at what the URL answers: the app's code may be sent instead of what it prints.",
+    ),
     "ERR_RESERVED_XML_NAME": (
         "An XML declaration stands inside the document.",
         "Let <?xml be the very first characters of the body, once.",
@@ -72,6 +88,13 @@ _CAUSES: dict[str, tuple[str, str]] = {
             "Write the character itself or its number, such as &#160;; the only names are "
             "&amp; &lt; &gt; &quot; &apos;."
         ),
+    ),
+    "ERR_UNKNOWN_VERSION": _DECLARATION,
+    "ERR_VERSION_MISSING": _DECLARATION,
+    "NS_ERR_ATTRIBUTE_REDEFINED": ("An attribute is given twice in one tag.", "Keep one of them."),
+    "NS_ERR_QNAME": (
+        "A name has a colon that sets off no prefix.",
+        "TwiML has no namespaces: write the name without colons.",
     ),
     "NS_ERR_UNDEFINED_NAMESPACE": (
         "A name has a prefix that is not declared.",

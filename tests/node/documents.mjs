@@ -86,6 +86,8 @@ for (const [what, value] of Object.entries(AWKWARD)) {
 
 for (const [name, verbs] of Object.entries(documents)) {
   const response = new twilio.twiml.VoiceResponse();
+  response.commentBefore(` ${name} <Response> `);
+  response.comment("&amp; ]]> <Hangup/>");
   for (const { verb, attributes, streams } of verbs) {
     const built = response[verb.toLowerCase()](attributes);
     for (const { attributes, parameters } of streams) {
@@ -93,5 +95,6 @@ for (const [name, verbs] of Object.entries(documents)) {
       for (const [name, value] of parameters) inner.parameter({ name, value });
     }
   }
+  response.commentAfter("end");
   console.log(JSON.stringify({ name, verbs, twiml: response.toString() }));
 }

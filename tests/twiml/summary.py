@@ -2,66 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from enum import Enum
 from typing import Any
+from zlib import crc32
 
-from twiml.actions import Action, Connect, Element, Hangup, Pause, Redirect, Start, Stop, Stream
+from twiml.actions import Connect, Element, ReferSip, Start, Stop, Stream
 from twiml.document import Document
+from twiml.schema import RULES
+
+_NOT_TYPED = frozenset({"tag", "attributes", "content", "line", "refusal_reason"})
+"""Fields that are shown in another way; of a refusal the number says enough."""
+_LONG = 400
 
 
 def of_document(document: Document) -> dict[str, Any]:
+    """Whether it can run, what stands where verbs do, each finding's place, weight and number,
+    and the actions."""
     return {
         "usable": document.usable,
+        "verbs": list(document.verbs),
         "diagnostics": [
             f"{found.line}:{found.column} {found.severity} {found.code}"
             for found in document.diagnostics
         ],
-        "actions": [_action(action) for action in document.actions],
+        "actions": [of_element(action) for action in document.actions],
     }
 
 
-def _action(action: Action) -> dict[str, Any]:
-    match action:
-        case Start() | Connect() | Stop():
-            shown: dict[str, Any] = {"verb": type(action).__name__, "line": action.line}
-            if not isinstance(action, Stop) and action.action is not None:
-                shown |= {"action": action.action, "method": action.method}
-            return shown | {"nouns": [_noun(noun) for noun in action.children]}
-        case Pause():
-            return {"verb": "Pause", "length": action.length}
-        case Hangup():
-            return {"verb": "Hangup"}
-        case Redirect():
-            return {"verb": "Redirect", "url": action.url, "method": action.method}
-        case _:
-            return {"verb": action.tag, **_element(action)}
+def of_element(element: Element) -> dict[str, Any]:
+    """`{tag: {…}}` with every typed field that is not the default, by the field's name.
 
-
-def _noun(noun: Element) -> dict[str, Any]:
-    if not isinstance(noun, Stream):
-        return {"noun": noun.tag, **_element(noun)}
-    shown: dict[str, Any] = {
-        "noun": "Stream",
-        "line": noun.line,
-        "name": noun.name,
-        "connect_url": noun.connect_url,
-        "track": str(noun.track),
-    }
-    if noun.refusal:
-        shown["refusal"] = noun.refusal
-    if noun.status_callback:
-        shown["status_callback"] = [noun.status_callback_method, noun.status_callback]
-    if noun.parameters:
-        shown["parameters"] = noun.custom_parameters
-    return shown
-
-
-def _element(element: Element) -> dict[str, Any]:
+    Beside these: `line` where a stream is concerned, which is told by its line; `connect_url` of
+    every stream that is to be dialled, null when it cannot be; `custom_parameters` for a stream's
+    content; `unknown`, the attributes that the schema does not have; and `content`.
+    """
     shown: dict[str, Any] = {}
-    if element.attributes:
-        shown["attributes"] = dict(element.attributes)
-    if element.content:
+    if isinstance(element, (Start, Connect, Stop, Stream)):
+        shown["line"] = element.line
+    for field in fields(element):
+        value = getattr(element, field.name)
+        if field.name not in _NOT_TYPED and value != field.default:
+            shown[field.name] = _plain(value)
+    rule = RULES["Refer"].children["Sip"] if isinstance(element, ReferSip) else RULES[element.tag]
+    if unknown := {name: v for name, v in element.attributes if name not in rule.attributes}:
+        shown["unknown"] = unknown
+    if isinstance(element, Stream):
+        shown.setdefault("connect_url", None)
+        if element.custom_parameters:
+            shown["custom_parameters"] = {
+                _plain(name): _plain(value) for name, value in element.custom_parameters.items()
+            }
+    elif element.content:
         shown["content"] = [
-            part if isinstance(part, str) else {part.tag: _element(part)}
-            for part in element.content
+            _plain(part) if isinstance(part, str) else of_element(part) for part in element.content
         ]
-    return shown
+    return {element.tag: shown}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; a long text by its beginning, its length and a checksum."""
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str) and len(value) > _LONG:
+        return f"{value[:20]}… {len(value)} characters, crc32 {crc32(value.encode()):08x}"
+    return value

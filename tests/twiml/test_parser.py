@@ -267,3 +267,20 @@ def test_nothing_is_ever_raised(data: bytes | str) -> None:
 def test_reading_is_deterministic(tree: str) -> None:
     """The same bytes give the same document, and equal documents compare equal."""
     assert parse(response(tree)) == parse(response(tree))
+
+
+def test_stray_text_is_reported_once_an_element() -> None:
+    """However many pieces the elements between cut it into."""
+    document = parse(response("a<Pause/>b<Gather>c<Say>d</Say>e</Gather>f"))
+    assert [found.column for found in document.diagnostics] == [1, 21]
+
+
+@pytest.mark.parametrize("limits", [FETCHED, Limits(1000, max_depth=5)])
+def test_nesting_is_bounded(limits: Limits) -> None:
+    """As many elements in one another as the limit says are read; one more is 12100, once."""
+    levels = limits.max_depth - 2
+    tower = f"<Say>{'<lang>' * levels}%s{'</lang>' * levels}</Say>"
+    assert parse(response(tower % "x"), limits).diagnostics == ()
+    document = parse(response(tower % "<p/><p/>" + tower % "<p/>"), limits)
+    assert codes(document) == [12100]
+    assert document.actions == ()

@@ -86,19 +86,6 @@ def number(default: int | None = None, *, low: int = 0, high: int | None = None)
     return _field(default, Kind(read, f"a whole number {bounds}"))
 
 
-def decimal() -> Any:
-    """A number that may have a fraction."""
-
-    def read(written: str) -> float | Misfit:
-        try:
-            value = float(written)
-        except ValueError:
-            return MISFIT
-        return value if 0 <= value < 1e9 else MISFIT
-
-    return _field(None, Kind(read, "a number"))
-
-
 def boolean(default: bool | None = False) -> Any:
     """`true` or `false`; in other letters it is understood, and reported."""
     values = {"true": True, "false": False}
@@ -118,12 +105,17 @@ def choice(default: str | None, options: str, *, attribute: str = "") -> Any:
 
 
 def words(options: str = "", default: tuple[str, ...] = ()) -> Any:
-    """Words with blanks between them, of a few or any; each is kept once, in the order written."""
+    """Words with blanks between them, of a few or any; each is kept once, in the order written.
+
+    None at all is a misspelling where some are the default: nothing could be meant by it.
+    """
     known = tuple(options.split())
     allowed = frozenset(known)
 
     def read(written: str) -> tuple[str, ...] | Misfit:
         given = written.split()
+        if default and not given:
+            return MISFIT
         return tuple(dict.fromkeys(given)) if not allowed or allowed.issuperset(given) else MISFIT
 
     def lenient(written: str) -> tuple[str, ...] | Misfit:
