@@ -30,6 +30,11 @@ class Places:
         self._tags: list[re.Match[str]] | None = None
         self._lines: list[int] = []
 
+    def lines(self) -> list[int]:
+        """The line of each element's start tag, in document order."""
+        tags = self._scanned()
+        return [bisect_right(self._lines, tag.start()) for tag in tags]
+
     def element(self, index: int) -> tuple[int, int]:
         """The place of the `<` of the start tag of element `index`."""
         return self._place(self._tag(index).start())
@@ -51,10 +56,13 @@ class Places:
         return [name for name in names if name != "xmlns" and not name.startswith("xmlns:")]
 
     def _tag(self, index: int) -> re.Match[str]:
+        return self._scanned()[index]
+
+    def _scanned(self) -> list[re.Match[str]]:
         if self._tags is None:
             self._tags = [match for match in _MARKUP.finditer(self._text) if match["name"]]
             self._lines = [0, *(match.end() for match in re.finditer("\n", self._text))]
-        return self._tags[index]
+        return self._tags
 
     def _place(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._lines, offset)

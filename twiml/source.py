@@ -70,16 +70,16 @@ class Source:
     def __init__(self, text: str, root: Node) -> None:
         self.root = root
         self._text = text
-        # libxml2's line of an element is that of its tag's end.
-        self._tags_on_one_line = _TAG_OVER_LINES.search(text) is None
         self._places: Places | None = None
         self._numbers: dict[Node, int] = {}
+        self._lines: dict[Node, int] | None = None
+        if _TAG_OVER_LINES.search(text):  # libxml2's line of an element is that of its tag's end
+            self._places = Places(text)
+            self._lines = dict(zip(root.iter(), self._places.lines(), strict=True))
 
     def line(self, node: Node) -> int:
         """The line of an element's start tag."""
-        if self._tags_on_one_line:
-            return node.sourceline
-        return self.place(node)[0]
+        return node.sourceline if self._lines is None else self._lines[node]
 
     def place(self, node: Node, attribute: str | None = None) -> tuple[int, int]:
         """The line and column of a start tag, or of an attribute in it."""
@@ -96,6 +96,7 @@ class Source:
         """Where things stand, and the number of an element in document order."""
         if self._places is None:
             self._places = Places(self._text)
+        if not self._numbers:
             self._numbers = {each: number for number, each in enumerate(self.root.iter())}
         return self._places, self._numbers[node]
 
