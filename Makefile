@@ -3,12 +3,14 @@
 VENV ?= .venv
 PYTHON ?=
 PYTEST_ARGS ?=
+FUZZ_MINUTES ?= 10
+FUZZ_SEED ?=
 BIN := $(VENV)/bin
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: run demo test test-all tests expectations contracts lint format types imports lock clean help
+.PHONY: run demo test test-all tests expectations fuzz contracts lint format types imports lock clean help
 
 run: $(VENV)/.installed ## install, serve in local mode, make one demonstration call and stay up
 	$(BIN)/twiml-bridge serve --local --demo
@@ -26,6 +28,9 @@ test-all: $(VENV)/.installed-dev ## the groups with real peers; names what it ha
 
 expectations: $(VENV)/.installed-dev ## write down what the parser says of fixtures/twiml (NAMES="a b")
 	@$(BIN)/python -m tests.twiml.expectations $(NAMES)
+
+fuzz: $(VENV)/.installed-dev ## read and translate random documents (FUZZ_MINUTES=10 FUZZ_SEED=)
+	@$(BIN)/python -m tests.twiml.fuzz --minutes $(FUZZ_MINUTES) $(addprefix --seed ,$(FUZZ_SEED))
 
 contracts: $(VENV)/.installed-dev ## the tests that prove a contract's lines, and what is open
 	@$(BIN)/python -m pytest -q -n auto --contracts $(PYTEST_ARGS)
