@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twiml.actions import Element, Parameter, Stream, Text
-from twiml.actions.values import MISFIT, Attribute, Kind
+from twiml.actions.values import MISFIT, Attribute, Kind, spelt
 from twiml.diagnostics import UNUSABLE, Code, Diagnostic, Severity
 from twiml.document import Limits
 from twiml.hints import listed, nearest, quoted
@@ -261,11 +261,11 @@ class Reading:
         name = attribute.name
         meant = kind.lenient(written) if kind.lenient else MISFIT
         if meant is not MISFIT:
-            message = f"{name} is {quoted(written)}; it is read as {quoted(_shown(meant))}."
+            message = f"{name} is {quoted(written)}; it is read as {quoted(spelt(meant))}."
         elif attribute.default in (None, "", ()):
             message = f"{name} is {quoted(written)}; it is ignored."
         else:
-            message = f"{name} is {quoted(written)}; {_shown(attribute.default)} is used."
+            message = f"{name} is {quoted(written)}; {spelt(attribute.default)} is used."
         if not kind.options:
             advice = f"Write {kind.expected}."
         elif (near := nearest(written, kind.options)) and meant is MISFIT:
@@ -284,12 +284,6 @@ class Reading:
                 "Write an absolute URL: such TwiML has no URL of its own to read it against.",
                 "action",
             )
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _attribute_advice(name: str, rule: Rule) -> str:

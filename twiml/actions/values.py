@@ -51,6 +51,22 @@ class Attribute:
     kind: Kind | None
     default: Any
 
+    def meant(self, written: str) -> str | None:
+        """A value in the schema's spelling: as written if that can be used, None if it is nothing
+        that can be understood."""
+        kind = self.kind
+        if kind is None or kind.read(written) is not MISFIT:
+            return written
+        value = kind.lenient(written) if kind.lenient else MISFIT
+        return None if value is MISFIT else spelt(value)
+
+
+def spelt(value: Any) -> str:
+    """A typed value as TwiML spells it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
 
 def attributes_of(element: type) -> Mapping[str, Attribute]:
     """The attributes that a class of elements declares, by name."""

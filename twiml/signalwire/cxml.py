@@ -9,7 +9,7 @@ With links that are not ours the document stays as written but for what SignalWi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from twiml.actions import (
     Action,
@@ -26,6 +26,7 @@ from twiml.actions import (
     Stream,
     lookup,
 )
+from twiml.actions.values import Attribute
 from twiml.document import Document
 from twiml.markup import render
 from twiml.schema import Text, rule_for
@@ -175,9 +176,9 @@ class _Translator:
             self.losses.append(no_element(element.tag, element.line))
             return
         rule = rule_for(element.tag, parent)
-        known = rule.attributes if rule else ()
+        known = rule.attributes if rule else {}
         word = WORDS[element.tag]
-        attributes = self._attributes(element, word, frozenset(known))
+        attributes = self._attributes(element, word, known)
         text = rule.text if rule else Text.NONE
         content = self._content(element, word, text)
         if element.tag == "Play" and element.text.strip() and not content:
@@ -211,11 +212,14 @@ class _Translator:
             else:
                 yield self._links.media_file(url)
 
-    def _attributes(self, element: Element, word: Word, known: frozenset[str]) -> Attributes:
+    def _attributes(
+        self, element: Element, word: Word, known: Mapping[str, Attribute]
+    ) -> Attributes:
         """In the order written. What TwiML itself ignores is left out without a loss."""
         attributes: list[tuple[str, str]] = []
-        for name, value in element.attributes:
-            if name not in known:
+        for name, written in element.attributes:
+            value = known[name].meant(written) if name in known else None
+            if value is None:
                 continue
             if word.is_method(name):
                 if not self._links.ours and value in _METHODS:
