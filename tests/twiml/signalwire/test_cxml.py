@@ -309,8 +309,8 @@ def test_attributes_that_cxml_lacks_are_losses() -> None:
     """What TwiML knows and cXML does not is reported; what TwiML ignores is just left out."""
     translation, _ = translated(
         '<Gather action="/a" bargeIn="false" maxSpeechTime="9" debug="true" nonsense="1"/>'
-        '<Dial sequential="true" referUrl="/r" events="call-progress-event"><Conference region="us1">r</Conference>'
-        '</Dial><Echo timeout="5"/>'
+        '<Dial sequential="true" referUrl="/r" events="call-progress-event">'
+        '<Conference region="us1">r</Conference></Dial><Echo timeout="5"/>'
     )
     assert lost(translation) == [
         "Gather bargeIn",
