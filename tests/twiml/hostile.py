@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import json
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -165,7 +164,9 @@ READ: dict[str, Made] = {
 
 
 def bound(seconds: int = SECONDS) -> None:
-    """Take no more than so much from here on."""
+    """Take no more than so much from here on, on Linux."""
+    import resource
+
     used = math.ceil(time.process_time())
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds))
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

@@ -18,7 +18,7 @@ from twiml.response import read_response
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds are set as Linux has them")
+bounded = pytest.mark.skipif(sys.platform != "linux", reason="bounds are set as Linux has them")
 
 
 def read_in_bounds(name: str) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def read_in_bounds(name: str) -> dict[str, Any]:
     return dict(json.loads(result.stdout))
 
 
+@bounded
 @pytest.mark.contract("T9", "T15")
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
@@ -45,6 +46,7 @@ def test_refused(name: str) -> None:
     assert set(found["live"]) <= {12100, 32018}
 
 
+@bounded
 @pytest.mark.parametrize("name", READ)
 def test_read(name: str) -> None:
     """Whatever its shape, a document of 64 kB is read, with a bounded list of findings."""
@@ -94,6 +96,7 @@ def test_no_file_is_read(tmp_path: Path) -> None:
             assert "the secret" not in str(parse(data))
 
 
+@bounded
 def test_the_bounds_are_held() -> None:
     """A process that takes more is killed: these tests can fail."""
     for greedy in ("bytes(1 << 30)", "sum(range(1 << 40))"):
