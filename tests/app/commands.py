@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,14 @@ async def start(*arguments: object, **more: Any) -> asyncio.subprocess.Process:
         str(SCRIPT),
         *map(str, arguments),
         env=environment(**env),
+        preexec_fn=_heeds_interrupts,
         **{"stdin": pipe, "stdout": pipe, "stderr": pipe, **more},
     )
+
+
+def _heeds_interrupts() -> None:
+    """A shell makes what it runs in the background ignore SIGINT, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def command(*arguments: object, stdin: bytes = b"", **env: str) -> Ran:
