@@ -17,7 +17,8 @@ from app.grants import StreamGrant, TapGrant
 from app.security import TokenError
 from app.service import Service
 from bridge.engine.signalwire import SignalWireLeg
-from bridge.engine.websocket import Acceptor, Handler, Refusal, WebSocket
+from bridge.engine.sockets import Acceptor, Handler, Refusal
+from bridge.engine.websocket import WebSocket
 
 PREFIX = "/media/"
 _MAX_CARRIER_MESSAGE = 1024 * 1024

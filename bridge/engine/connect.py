@@ -15,7 +15,8 @@ from websockets.http11 import Request
 from websockets.uri import WebSocketURI, parse_uri
 
 from bridge.engine.guard import AddressGuard, UnreachableError
-from bridge.engine.websocket import Handler, WebSocket, explain_handshake
+from bridge.engine.sockets import Handler
+from bridge.engine.websocket import WebSocket, explain_handshake
 from bridge.errors import CustomerError
 from bridge.limits import StreamLimits
 from bridge.signature import sign, signed_stream_url
@@ -104,7 +105,12 @@ class StreamConnector:
         self, address: str, uri: WebSocketURI, handler: Handler, share: float, *, secure: bool
     ) -> WebSocket:
         protocol = ClientProtocol(uri, max_size=self.limits.message_size)
-        socket = WebSocket.client(protocol, handler, close_timeout=self.limits.close_time)
+        socket = WebSocket.client(
+            protocol,
+            handler,
+            max_size=self.limits.message_size,
+            close_timeout=self.limits.close_time,
+        )
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(share):
             await loop.create_connection(

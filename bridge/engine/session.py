@@ -12,7 +12,7 @@ import structlog
 from bridge.call import Call
 from bridge.callbacks import stream_form
 from bridge.engine.core import Engine
-from bridge.engine.websocket import Closed, WebSocket
+from bridge.engine.sockets import Closed, Socket
 from bridge.errors import CustomerError
 from bridge.stream import Cleared, MarkSet, MediaStream, Play, State
 from twiml.actions import Stream
@@ -57,7 +57,7 @@ class StreamSession:
         self._call = call
         self._playback = playback
         self._ended = ended
-        self._socket: WebSocket | None = None
+        self._socket: Socket | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._finished = False
 
@@ -139,7 +139,7 @@ class StreamSession:
 
     # From the customer's socket
 
-    def opened(self, socket: WebSocket) -> None:
+    def opened(self, socket: Socket) -> None:
         if self.media.state is not State.CONNECTING:
             socket.close()
             return

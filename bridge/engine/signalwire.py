@@ -12,7 +12,7 @@ from bridge.call import Call
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
 from bridge.engine.session import StreamSession
-from bridge.engine.websocket import Closed, WebSocket
+from bridge.engine.sockets import Closed, Socket
 from bridge.errors import MisuseError
 from bridge.playout import Playout
 from twiml.actions import Stream
@@ -41,7 +41,7 @@ class SignalWireLeg:
         self._bidirectional = bidirectional
         self._stream_sid = stream_sid
         self._ended = ended
-        self._socket: WebSocket | None = None
+        self._socket: Socket | None = None
         self._session: StreamSession | None = None
         self._template = signalwire.media_template("")
         self._carrier_sid = ""
@@ -58,7 +58,7 @@ class SignalWireLeg:
 
     # The carrier's socket
 
-    def opened(self, socket: WebSocket) -> None:
+    def opened(self, socket: Socket) -> None:
         self._socket = socket
         media = self._call.begin_stream(
             self._source,

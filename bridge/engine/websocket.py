@@ -1,15 +1,15 @@
 """A WebSocket on an asyncio transport, by callbacks: no task and no queue per message.
 
 The protocol is that of the `websockets` library (RFC 6455, sans-I/O); this is the shell around
-it for both sides. Compression is never negotiated: mu-law does not compress, and deflating every
-20 ms costs half of the capacity.
+it for both sides. Where picows is installed it takes the connection over after the handshake
+(`bridge.engine.fast`); the owner sees no difference. Compression is never negotiated: mu-law does
+not compress, and deflating every 20 ms costs half of the capacity.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidStatus
@@ -18,48 +18,18 @@ from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
+from bridge.engine.sockets import Acceptor, Closed, Handler, Refusal
 from bridge.errors import PeerError
 
+try:
+    from bridge.engine.fast import FastFrames
+except ImportError:  # there is no wheel of picows for this platform
+    FAST = False
+else:
+    FAST = True
+"""Whether sockets are fast by default."""
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """How a socket ended. `code` is the RFC 6455 code, 1006 when the peer vanished.
-
-    `by_peer`: the peer sent the first close frame. `violation`: the peer broke the protocol; it
-    says how.
-    """
-
-    code: int
-    reason: str
-    by_peer: bool
-    violation: str = ""
-
-    @property
-    def abrupt(self) -> bool:
-        return self.code == CloseCode.ABNORMAL_CLOSURE and not self.violation
-
-
-class Handler(Protocol):
-    """What a socket's owner is told. `closed` comes exactly once after `opened`."""
-
-    def opened(self, socket: WebSocket) -> None: ...
-    def text(self, data: bytes) -> None: ...
-    def binary(self, data: bytes) -> None: ...
-    def closed(self, how: Closed) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A handshake that is not accepted: HTTP status and one sentence."""
-
-    status: int
-    text: str
-
-
-class Acceptor(Protocol):
-    """Decides on a handshake: the handler of the new socket, or why there is none."""
-
-    def __call__(self, path: str, headers: dict[str, str]) -> Handler | Refusal: ...
+_MAX_HEAD = 64 * 1024
 
 
 class WebSocket(asyncio.Protocol):
@@ -69,9 +39,18 @@ class WebSocket(asyncio.Protocol):
     """
 
     def __init__(
-        self, protocol: ClientProtocol | ServerProtocol, *, close_timeout: float = 1.0
+        self,
+        protocol: ClientProtocol | ServerProtocol,
+        *,
+        max_size: int,
+        close_timeout: float = 1.0,
+        fast: bool = FAST,
     ) -> None:
         self._protocol = protocol
+        self._max_size = max_size
+        self._frames: FastFrames | None = None
+        self._head: bytes | None = b"" if fast else None
+        self._fast = fast
         self._close_timeout = close_timeout
         self._transport: asyncio.Transport | None = None
         self._handler: Handler | None = None
@@ -82,22 +61,30 @@ class WebSocket(asyncio.Protocol):
         self._close_timer: asyncio.TimerHandle | None = None
         self._violation = ""
         self._opened = False
-        self.received = 0
-        """Bytes from the peer so far: any of them is a sign of life."""
+        self._received = 0
 
     @classmethod
     def client(
-        cls, protocol: ClientProtocol, handler: Handler, *, close_timeout: float = 1.0
+        cls,
+        protocol: ClientProtocol,
+        handler: Handler,
+        *,
+        max_size: int,
+        close_timeout: float = 1.0,
+        fast: bool = FAST,
     ) -> WebSocket:
         """The connecting side. Send the handshake with `handshake()` once connected."""
-        socket = cls(protocol, close_timeout=close_timeout)
+        socket = cls(protocol, max_size=max_size, close_timeout=close_timeout, fast=fast)
         socket._handler = handler
         return socket
 
     @classmethod
-    def server(cls, acceptor: Acceptor, *, max_size: int, close_timeout: float = 1.0) -> WebSocket:
+    def server(
+        cls, acceptor: Acceptor, *, max_size: int, close_timeout: float = 1.0, fast: bool = FAST
+    ) -> WebSocket:
         """The accepting side, which takes no subprotocol and no extension."""
-        socket = cls(ServerProtocol(max_size=max_size), close_timeout=close_timeout)
+        protocol = ServerProtocol(max_size=max_size)
+        socket = cls(protocol, max_size=max_size, close_timeout=close_timeout, fast=fast)
         socket._acceptor = acceptor
         return socket
 
@@ -111,7 +98,14 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
+        if self._frames is not None:
+            return self._opened and self._frames.is_open
         return self._protocol.state is State.OPEN
+
+    @property
+    def received(self) -> int:
+        """Bytes from the peer so far: any of them is a sign of life."""
+        return self._received if self._frames is None else self._received + self._frames.received
 
     @property
     def secure(self) -> bool:
@@ -125,6 +119,11 @@ class WebSocket(asyncio.Protocol):
 
     def send_text(self, data: bytes) -> bool:
         """Send one text message; False, without error, when the socket is no longer open."""
+        if self._frames is not None:
+            if not self._opened or not self._frames.is_open:
+                return False
+            self._frames.send_text(data)
+            return True
         if self._protocol.state is not State.OPEN:
             return False
         self._protocol.send_text(data)
@@ -133,13 +132,20 @@ class WebSocket(asyncio.Protocol):
 
     def ping(self) -> None:
         """Ask for a sign of life; its answer counts in `received`."""
-        if self._protocol.state is State.OPEN:
+        if not self.is_open:
+            return
+        if self._frames is not None:
+            self._frames.ping()
+        else:
             self._protocol.send_ping(b"")
             self._flush()
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Begin the closing handshake; what was sent before is delivered first."""
-        if self._protocol.state is State.OPEN:
+        if self._frames is not None:
+            if self.is_open:
+                self._frames.close(code, reason)
+        elif self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
             self._flush()
             self._expect_close()
@@ -157,15 +163,38 @@ class WebSocket(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self.received += len(data)
-        self._protocol.receive_data(data)
+        self._received += len(data)
+        if self._head is not None:
+            data = self._handshake(data)
+        if self._frames is not None:  # picows is about to do the reading
+            self._frames.feed(data)
+        elif data:
+            self._protocol.receive_data(data)
+            self._pump()
+
+    def _handshake(self, data: bytes) -> bytes:
+        """Take the head of a request or a response; returns what is left for others to read."""
+        assert self._head is not None
+        self._head += data
+        head, end, rest = self._head.partition(b"\r\n\r\n")
+        if not end and len(head) < _MAX_HEAD:
+            return b""
+        self._head = None
+        self._protocol.receive_data(head + end)
         self._pump()
+        return rest
 
     def eof_received(self) -> None:
+        if self._head:
+            self._protocol.receive_data(self._head)
+            self._head = None
         self._protocol.receive_eof()
         self._pump()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._frames is not None:
+            self._frames.protocol.connection_lost(exc)  # before picows was given the transport
+            return
         if self._protocol.state is not State.CLOSED:
             self._protocol.receive_eof()
             self._protocol.data_to_send()  # there is nowhere left to send it
@@ -238,8 +267,7 @@ class WebSocket(asyncio.Protocol):
         self._protocol.send_response(response)
         self._flush()
         if self._handler is not None:
-            self._opened = True
-            self._handler.opened(self)
+            self._open(self._handler)
 
     def _answered(self, response: Response) -> None:
         if self._protocol.handshake_exc is not None or response.status_code != 101:
@@ -247,8 +275,22 @@ class WebSocket(asyncio.Protocol):
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(None)
         assert self._handler is not None
+        self._open(self._handler)
+
+    def _open(self, handler: Handler) -> None:
         self._opened = True
-        self._handler.opened(self)
+        if self._fast and self._transport is not None and not self._transport.is_closing():
+            self._frames = FastFrames(
+                self._transport,
+                handler,
+                self._tell_closed,
+                is_client=isinstance(self._protocol, ClientProtocol),
+                max_size=self._max_size,
+                close_timeout=self._close_timeout,
+            )
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._transport.set_protocol, self._frames.protocol)
+        handler.opened(self)
 
     def _fail_opening(self, error: BaseException) -> None:
         if self._opening is not None and not self._opening.done():
@@ -278,6 +320,9 @@ class WebSocket(asyncio.Protocol):
         if not self._opened or self._handler is None:
             return
         self._opened = False
+        if self._frames is not None:
+            self._handler.closed(self._frames.how_closed())
+            return
         received, sent = self._protocol.close_rcvd, self._protocol.close_sent
         frame = received or (sent if self._violation else None)
         self._handler.closed(

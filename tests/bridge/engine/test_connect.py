@@ -15,7 +15,7 @@ from websockets.asyncio.server import serve
 
 from bridge.engine.connect import StreamConnector, tls_context
 from bridge.engine.guard import AddressGuard
-from bridge.engine.websocket import Closed, WebSocket
+from bridge.engine.sockets import Closed, Socket
 from bridge.errors import CustomerError
 from bridge.limits import StreamLimits
 from tests.support.authority import Authority
@@ -38,10 +38,10 @@ class Owner:
     """The least a socket's owner can be."""
 
     def __init__(self) -> None:
-        self.socket: WebSocket | None = None
+        self.socket: Socket | None = None
         self.ended: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
 
-    def opened(self, socket: WebSocket) -> None:
+    def opened(self, socket: Socket) -> None:
         self.socket = socket
 
     def text(self, data: bytes) -> None: ...

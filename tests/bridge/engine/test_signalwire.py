@@ -20,7 +20,8 @@ from websockets.exceptions import ConnectionClosed
 
 from bridge.audio import MulawDecoder, MulawEncoder
 from bridge.engine.signalwire import SignalWireLeg
-from bridge.engine.websocket import Refusal, WebSocket
+from bridge.engine.sockets import Refusal
+from bridge.engine.websocket import WebSocket
 from bridge.errors import MisuseError
 from bridge.limits import StreamLimits
 from bridge.stream import State

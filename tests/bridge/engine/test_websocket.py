@@ -14,10 +14,24 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-from bridge.engine.websocket import Acceptor, Closed, Refusal, WebSocket, explain_handshake
+from bridge.engine.sockets import Acceptor, Closed, Refusal, Socket
+from bridge.engine.websocket import FAST, WebSocket, explain_handshake
 from tests.support.peers import HOST, read_request, server_frame, tcp_server, upgrade
 
 MAX_SIZE = 1_000
+needs_fast = pytest.mark.skipif(not FAST, reason="picows is not installed")
+
+
+class engine:  # noqa: N801 -- a namespace
+    """Which engine the sockets of a test are of."""
+
+    fast = False
+
+
+@pytest.fixture(autouse=True, params=["plain", pytest.param("fast", marks=needs_fast)])
+def chosen_engine(request: pytest.FixtureRequest) -> None:
+    """Every test runs on both engines."""
+    engine.fast = request.param == "fast"
 
 
 @dataclass(eq=False)
@@ -25,11 +39,11 @@ class Owner:
     """Notes what a socket's owner is told."""
 
     seen: list[object] = field(default_factory=list)
-    socket: WebSocket | None = None
+    socket: Socket | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     on_text: Callable[[bytes], None] | None = None
 
-    def opened(self, socket: WebSocket) -> None:
+    def opened(self, socket: Socket) -> None:
         assert self.socket is None
         self.socket = socket
         self._note("opened")
@@ -71,7 +85,9 @@ class Owner:
 async def client(port: int, owner: Owner, *, close_timeout: float = 10) -> WebSocket:
     """Our connecting side, open."""
     protocol = ClientProtocol(parse_uri(f"ws://{HOST}:{port}/"), max_size=MAX_SIZE)
-    socket = WebSocket.client(protocol, owner, close_timeout=close_timeout)
+    socket = WebSocket.client(
+        protocol, owner, max_size=MAX_SIZE, close_timeout=close_timeout, fast=engine.fast
+    )
     loop = asyncio.get_running_loop()
     await loop.create_connection(lambda: socket, HOST, port)
     await socket.handshake(protocol.connect())
@@ -82,7 +98,11 @@ async def client(port: int, owner: Owner, *, close_timeout: float = 10) -> WebSo
 async def server(accept: Acceptor, *, close_timeout: float = 10) -> AsyncIterator[int]:
     """Our accepting side; yields its port."""
     listening = await asyncio.get_running_loop().create_server(
-        lambda: WebSocket.server(accept, max_size=MAX_SIZE, close_timeout=close_timeout), HOST, 0
+        lambda: WebSocket.server(
+            accept, max_size=MAX_SIZE, close_timeout=close_timeout, fast=engine.fast
+        ),
+        HOST,
+        0,
     )
     async with listening:
         yield listening.sockets[0].getsockname()[1]
@@ -103,7 +123,9 @@ async def served(*, close_timeout: float = 10) -> AsyncIterator[tuple[Owner, Cli
 
 
 @asynccontextmanager
-async def peer_sending(*data: bytes, wait: bool = True) -> AsyncIterator[Owner]:
+async def peer_sending(
+    *data: bytes, wait: bool = True, close_timeout: float = 10
+) -> AsyncIterator[Owner]:
     """Our client's owner, when the server has sent these bytes after the handshake."""
 
     async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -116,7 +138,7 @@ async def peer_sending(*data: bytes, wait: bool = True) -> AsyncIterator[Owner]:
 
     async with tcp_server(serving) as port:
         owner = Owner()
-        await client(port, owner)
+        await client(port, owner, close_timeout=close_timeout)
         yield owner
 
 
@@ -324,9 +346,8 @@ async def test_closing_delivers_what_was_sent_before() -> None:
 
 async def test_a_peer_that_does_not_close_is_dropped() -> None:
     """A closing handshake that is not answered ends when its time is over."""
-    async with peer_sending() as owner:
+    async with peer_sending(close_timeout=0.01) as owner:
         assert owner.socket is not None
-        owner.socket._close_timeout = 0.01
         owner.socket.close()
         how = await owner.end()
     assert (how.code, how.by_peer) == (1006, False)
@@ -359,7 +380,7 @@ async def test_closing_before_the_handshake_is_done() -> None:
     async with tcp_server(silent) as port:
         owner = Owner()
         protocol = ClientProtocol(parse_uri(f"ws://{HOST}:{port}/"))
-        socket = WebSocket.client(protocol, owner)
+        socket = WebSocket.client(protocol, owner, max_size=MAX_SIZE, fast=engine.fast)
         await asyncio.get_running_loop().create_connection(lambda: socket, HOST, port)
         opening = asyncio.create_task(socket.handshake(protocol.connect()))
         await asyncio.sleep(0)
@@ -372,7 +393,9 @@ async def test_closing_before_the_handshake_is_done() -> None:
 
 def test_a_socket_without_a_connection() -> None:
     """A socket that was never connected has nothing unsent and can be dropped."""
-    socket = WebSocket.client(ClientProtocol(parse_uri(f"ws://{HOST}/")), Owner())
+    socket = WebSocket.client(
+        ClientProtocol(parse_uri(f"ws://{HOST}/")), Owner(), max_size=MAX_SIZE, fast=engine.fast
+    )
     assert socket.unsent == 0
     assert not socket.is_open
     socket.abort()
