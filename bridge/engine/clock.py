@@ -14,6 +14,7 @@ import structlog
 PERIOD = 0.020
 SLOTS = 4
 _STEP = PERIOD / SLOTS
+_EARLY = 0.001  # uvloop's timers count in milliseconds and may fire so much too soon
 _MAX_CATCH_UP = 1.0  # seconds; a longer stall is skipped over and counted
 
 log = structlog.get_logger("clock")
@@ -56,7 +57,7 @@ class Wheel:
             lost = int(behind / _STEP) - 1
             self.skipped += lost
             self._count += lost
-        while self._origin + (self._count + 1) * _STEP <= loop.time():
+        while self._origin + (self._count + 1) * _STEP <= loop.time() + _EARLY:
             self._count += 1
             slot = self._slots[self._count % SLOTS]
             for tick in tuple(slot):
