@@ -13,7 +13,7 @@ from bridge.engine.core import Engine
 from bridge.engine.rtp import NoPortError
 from bridge.engine.session import StreamSession
 from bridge.engine.tapsource import RtpTap, SocketTap, TapSource
-from bridge.engine.websocket import Handler
+from bridge.engine.sockets import Handler
 from twiml.actions import Stream
 
 

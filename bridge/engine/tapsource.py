@@ -9,7 +9,7 @@ from typing import Protocol
 from bridge.audio import AudioError
 from bridge.dialects.tap import DIRECTIONS, TapReader
 from bridge.engine.rtp import RtpPorts
-from bridge.engine.websocket import Closed, WebSocket
+from bridge.engine.sockets import Closed, Socket
 from bridge.rtp import PCMA, JitterBuffer, Packet
 
 
@@ -103,11 +103,11 @@ class SocketTap(TapSource):
     def __init__(self, owner: Owner, track: str) -> None:
         super().__init__(owner, track)
         self._reader = TapReader(self._frame)
-        self._socket: WebSocket | None = None
+        self._socket: Socket | None = None
         self._asked = False
         self._blamed = False
 
-    def opened(self, socket: WebSocket) -> None:
+    def opened(self, socket: Socket) -> None:
         self._socket = socket
         self._owner.begin(self)
 
