@@ -72,11 +72,6 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
-    audio: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class MarkSet:
     name: str
 
@@ -86,8 +81,8 @@ class Cleared:
     pass
 
 
-Request = Play | MarkSet | Cleared
-"""What the customer wants done on the call."""
+Request = bytes | MarkSet | Cleared
+"""What the customer wants done on the call: audio played, a mark set, silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +122,7 @@ class MediaStream:
         }
         self._pending: deque[tuple[str, bytes, int]] = deque()  # audio, or a digit as "dtmf"
         self._pending_limit = pending_limit
+        self._reader = twilio.Reader(identity.stream_sid)
         self._reports: list[Report] = []
         self._warnings: list[StreamWarning] = []
         self._warned: set[int] = set()
@@ -220,6 +216,19 @@ class MediaStream:
             return [self._media(clock, payload, timestamp)]
         return self._reframed(clock, fresh, timestamp)
 
+    def frame(self, track: str, payload: bytes, timestamp: int) -> bytes | None:
+        """One frame whose payload is known to be 160 bytes in base64; otherwise as `audio`."""
+        clock = self._clocks.get(track)
+        if clock is None or self.state is State.STOPPED:
+            return None
+        if self.state is State.CONNECTING:
+            self._wait(track, payload, timestamp)
+            return None
+        if clock.tail:
+            (message,) = self._reframed(clock, binascii.a2b_base64(payload), timestamp)
+            return message
+        return self._media(clock, payload, timestamp)
+
     def _reframed(self, clock: _TrackClock, fresh: bytes, timestamp: int) -> list[bytes]:
         audio = clock.tail + fresh
         timestamp -= len(clock.tail) // 8
@@ -291,13 +300,17 @@ class MediaStream:
                 data,
             )
             return None
-        message = twilio.decode(data, self.identity.stream_sid)
+        audio = self._reader.audio(data)
+        if audio is not None:
+            self.counters.audio_bytes += len(audio)
+            return audio
+        message = self._reader.decode(data)
         if message.fault:
             self.warn(31951, message.fault, data)
         match message:
             case twilio.Media(audio=audio):
                 self.counters.audio_bytes += len(audio)
-                return Play(audio)
+                return audio
             case twilio.Mark(name=name):
                 self.counters.marks_received += 1
                 return MarkSet(name)
@@ -336,6 +349,11 @@ class MediaStream:
         """Status callbacks that have become due since the last time."""
         due, self._reports = self._reports, []
         return due
+
+    @property
+    def warned(self) -> bool:
+        """Whether `warnings()` has something to tell."""
+        return bool(self._warnings)
 
     def warnings(self) -> list[StreamWarning]:
         """Warnings raised since the last time."""

@@ -150,6 +150,51 @@ def decode(data: bytes, stream_sid: str) -> Message:
     return Clear(fault)
 
 
+class Reader:
+    """Reads one customer's messages: as `decode` does, and faster once it knows their form.
+
+    Whoever sends audio writes every message alike but for the payload. What stands around it is
+    learnt from the first; where it recurs, the payload is cut out and nothing is parsed.
+    """
+
+    def __init__(self, stream_sid: str) -> None:
+        self._stream_sid = stream_sid
+        self._before = b""
+        self._after = b""
+
+    def audio(self, data: bytes) -> bytes | None:
+        """The audio of a message in the known form; None says only that it is to be decoded."""
+        before, after = self._before, self._after
+        if (
+            not before
+            or not data.startswith(before)
+            or not data.endswith(after)
+            or len(data) < len(before) + len(after)  # they may share a quotation mark
+        ):
+            return None
+        try:
+            return binascii.a2b_base64(data[len(before) : -len(after)], strict_mode=True)
+        except binascii.Error:
+            return None
+
+    def decode(self, data: bytes) -> Message:
+        """Read a message of any form."""
+        message = decode(data, self._stream_sid)
+        if isinstance(message, Media) and not message.fault and message.audio:
+            self._learn(data, message)
+        return message
+
+    def _learn(self, data: bytes, message: Media) -> None:
+        payload = b'"%b"' % base64.b64encode(message.audio)
+        if data.count(payload) != 1:
+            return
+        before, _, after = data.partition(payload)
+        before, after = before + b'"', b'"' + after
+        # What was found may be another string of the same letters: try it with another.
+        if decode(before + b"AAAA" + after, self._stream_sid) == Media(b"\0\0\0"):
+            self._before, self._after = before, after
+
+
 _TOP = {
     "media": ("event", "streamSid", "media"),
     "mark": ("event", "streamSid", "mark"),

@@ -14,7 +14,7 @@ from bridge.callbacks import stream_form
 from bridge.engine.core import Engine
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import CustomerError
-from bridge.stream import Cleared, MarkSet, MediaStream, Play, State
+from bridge.stream import Cleared, MarkSet, MediaStream, State
 from twiml.actions import Stream
 
 _SHOWN = 100  # characters of a mark's name that a timeline keeps
@@ -112,6 +112,16 @@ class StreamSession:
             if socket is not None:
                 socket.send_text(message)
 
+    def frame(self, track: str, payload: bytes, timestamp: int) -> None:
+        """As `audio`, for one frame of 160 bytes whose payload has been checked."""
+        socket = self._socket
+        if socket is not None and socket.unsent > self._engine.limits.unsent_size:
+            self.audio(track, payload, timestamp)
+            return
+        message = self.media.frame(track, payload, timestamp)
+        if message is not None and socket is not None:
+            socket.send_text(message)
+
     def dtmf(self, digit: str) -> None:
         self._send(self.media.dtmf(digit))
 
@@ -157,15 +167,17 @@ class StreamSession:
 
     def text(self, data: bytes) -> None:
         request = self.media.received(data)
-        self._notice()
+        if self.media.warned:
+            self._notice()
         if request is None or self._playback is None:
             return
+        if isinstance(request, bytes):
+            discarded = self._playback.play(request)
+            if discarded:
+                self.media.overflowed(discarded)
+                self._notice()
+            return
         match request:
-            case Play(audio=audio):
-                discarded = self._playback.play(audio)
-                if discarded:
-                    self.media.overflowed(discarded)
-                    self._notice()
             case MarkSet(name=name):
                 self._tell("mark.received", name=name[:_SHOWN])
                 self._playback.mark(name)

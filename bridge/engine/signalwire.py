@@ -17,6 +17,8 @@ from bridge.errors import MisuseError
 from bridge.playout import Playout
 from twiml.actions import Stream
 
+_TRACKS = {b"inbound": "inbound", b"outbound": "outbound"}
+
 
 class SignalWireLeg:
     """The handler of one `/media/{token}` socket.
@@ -79,6 +81,11 @@ class SignalWireLeg:
         self._session.begin()
 
     def text(self, data: bytes) -> None:
+        found = signalwire.frame_in(data)
+        if found is not None and self._decoders is None and self._session is not None:
+            track, timestamp, payload = found.groups()
+            self._session.frame(_TRACKS[track], payload, int(timestamp))
+            return
         message = signalwire.decode(data)
         match message:
             case signalwire.Media(track=track, payload=payload, timestamp=timestamp):

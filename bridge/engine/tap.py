@@ -12,8 +12,8 @@ from bridge.dialects.tap import DIRECTIONS, Direction
 from bridge.engine.core import Engine
 from bridge.engine.rtp import NoPortError
 from bridge.engine.session import StreamSession
-from bridge.engine.tapsource import RtpTap, SocketTap, TapSource
 from bridge.engine.sockets import Handler
+from bridge.engine.tapsource import RtpTap, SocketTap, TapSource
 from twiml.actions import Stream
 
 

@@ -17,7 +17,6 @@ from bridge.stream import (
     Identity,
     MarkSet,
     MediaStream,
-    Play,
     Report,
     State,
     describe,
@@ -291,7 +290,7 @@ def test_requests() -> None:
     assert [
         stream.received(data)
         for data in (playing(b"abc"), asking("mark", mark={"name": "m"}), asking("clear"))
-    ] == [Play(b"abc"), MarkSet("m"), Cleared()]
+    ] == [b"abc", MarkSet("m"), Cleared()]
     counters = stream.counters
     assert (counters.messages_received, counters.audio_bytes) == (3, 3)
     assert (counters.marks_received, counters.clears, counters.faults) == (1, 1, 0)
@@ -330,7 +329,7 @@ def test_31951_comes_once(first: bytes) -> None:
         stream.received(data)
     assert stream.warnings() == []
     assert stream.counters.faults == 1 + len(BAD)
-    assert stream.received(playing(b"abc")) == Play(b"abc")
+    assert stream.received(playing(b"abc")) == b"abc"
 
 
 def test_each_warning_has_its_own_once() -> None:

@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from bridge.audio import G711Decoder
 from bridge.dialects.tap import DIRECTIONS, Direction
 from bridge.engine.rtp import REST, NoPortError, RtpPorts
-from bridge.engine.tap import TapLeg
 from bridge.engine.sockets import Handler, Refusal
+from bridge.engine.tap import TapLeg
 from bridge.engine.websocket import WebSocket
 from bridge.limits import StreamLimits
 from bridge.playout import SILENCE
