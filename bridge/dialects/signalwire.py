@@ -70,9 +70,10 @@ class Nonconforming:
 # The form the carrier's documentation shows, with one frame of 160 bytes: what nearly every
 # message is. Anything else, however it is written, is left to the parser.
 _FRAME = re.compile(
-    rb'\{"event":"media","sequenceNumber":"[0-9]{1,15}"(?:,"streamSid":"[!#-\[\]-~]*")?,"media":'
-    rb'\{"track":"(inbound|outbound)","chunk":"[0-9]{1,15}","timestamp":"([0-9]{1,15})",'
-    rb'"payload":"([A-Za-z0-9+/]{213}[AQgw]==)"\}(?:,"streamSid":"[!#-\[\]-~]*")?\}'
+    rb'\{"event": ?"media", ?"sequenceNumber": ?"[0-9]{1,15}"'
+    rb'(?:, ?"streamSid": ?"[!#-\[\]-~]*")?, ?"media": ?'
+    rb'\{"track": ?"(inbound|outbound)", ?"chunk": ?"[0-9]{1,15}", ?"timestamp": ?"([0-9]{1,15})"'
+    rb', ?"payload": ?"([A-Za-z0-9+/]{213}[AQgw]==)"\}(?:, ?"streamSid": ?"[!#-\[\]-~]*")?\}'
 )
 frame_in = _FRAME.fullmatch
 """Matches a media message of one 20 ms frame of mu-law: its track, timestamp and payload. What it
