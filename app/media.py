@@ -131,6 +131,7 @@ def media_protocol(service: Service) -> type[asyncio.Protocol]:
                     acceptor,
                     max_size=_MAX_CARRIER_MESSAGE,
                     close_timeout=service.settings.stream_close_seconds,
+                    fast=service.fast,
                 )
             return WebSocketsSansIOProtocol(*self._settings)
 

@@ -25,6 +25,7 @@ from bridge.engine.rtp import RtpPorts
 from bridge.engine.sender import CallbackSender
 from bridge.engine.tap import TapLeg
 from bridge.engine.webhook import Webhooks
+from bridge.engine.websocket import FAST
 from bridge.ids import alias
 from bridge.timeline import Timeline
 
@@ -50,6 +51,15 @@ def _tls(settings: Settings) -> ssl.SSLContext:
         return tls_context(str(settings.ca_file) if settings.ca_file else None)
     except OSError as error:  # ssl.SSLError is one
         raise SettingsError(f"TWIML_BRIDGE_CA_FILE: {settings.ca_file}: {error}") from error
+
+
+def _fast(settings: Settings) -> bool:
+    """Whether picows moves the frames."""
+    if settings.media_engine == "picows" and not FAST:
+        raise SettingsError(
+            "TWIML_BRIDGE_MEDIA_ENGINE: picows is not installed: pip install picows, or use auto"
+        )
+    return FAST and settings.media_engine != "websockets"
 
 
 def _ports(settings: Settings) -> RtpPorts | None:
@@ -106,6 +116,7 @@ class Service:
         self.routes = routes.load(settings)
         guard = AddressGuard(allow_private=settings.local)
         tls = _tls(settings)
+        self.fast = _fast(settings)
         self.client = new_client(guard, tls)
         webhooks = Webhooks(self.client, settings.signing_token)
         self.engine = Engine(
@@ -115,6 +126,7 @@ class Service:
                 tls,
                 settings.limits,
                 downgrade_loopback=settings.local,
+                fast=self.fast,
             ),
             webhooks=webhooks,
             sender=CallbackSender(webhooks),

@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     ca_file: Path | None = Field(
         None, description="PEM file of authorities trusted besides the system's."
     )
+    media_engine: Literal["auto", "picows", "websockets"] = Field(
+        "auto",
+        description="What moves media frames: picows, or the slower websockets library where no"
+        " wheel of picows exists; auto takes the faster of those installed.",
+    )
     max_calls: int = Field(2_000, ge=1, description="Calls at once; more are answered busy.")
     call_hours: float = Field(
         4.0, gt=0, le=24, description="Longest call, and life of its URLs (Twilio: 4 hours)."

@@ -16,7 +16,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from bridge.engine.guard import AddressGuard, UnreachableError
 from bridge.engine.sockets import Handler
-from bridge.engine.websocket import WebSocket, explain_handshake
+from bridge.engine.websocket import FAST, WebSocket, explain_handshake
 from bridge.errors import CustomerError
 from bridge.limits import StreamLimits
 from bridge.signature import sign, signed_stream_url
@@ -29,7 +29,7 @@ class StreamConnector:
     """Connects to customers' sockets.
 
     `downgrade_loopback` (local mode) lets a `wss` URL reach a server on this machine that speaks
-    no TLS, as an app under development does.
+    no TLS, as an app under development does. `fast`: see `bridge.engine.websocket`.
     """
 
     auth_token: str
@@ -37,6 +37,7 @@ class StreamConnector:
     tls: ssl.SSLContext
     limits: StreamLimits
     downgrade_loopback: bool = False
+    fast: bool = FAST
 
     async def open(self, url: str, handler: Handler) -> WebSocket:
         """Connect and upgrade; the handler's `opened` has been called when this returns.
@@ -110,6 +111,7 @@ class StreamConnector:
             handler,
             max_size=self.limits.message_size,
             close_timeout=self.limits.close_time,
+            fast=self.fast,
         )
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(share):

@@ -19,16 +19,25 @@ from tests.e2e.processes import Bridge, Customer, bridge, customer
 from tests.e2e.told import Calls, Told
 
 
+@pytest.fixture(scope="module")
+def media_engine() -> str:
+    """What moves the media of `service`; modules about media run with each."""
+    return "auto"
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app() -> AsyncIterator[Customer]:
+async def app(media_engine: str) -> AsyncIterator[Customer]:
+    """An app for each service: what it saw is told by the paths that calls use."""
+    assert media_engine
     async with customer() as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(app: Customer) -> AsyncIterator[Bridge]:
+async def service(app: Customer, media_engine: str) -> AsyncIterator[Bridge]:
     async with bridge(
         app.voice_url(),
+        media_engine=media_engine,
         status_callback=f"{app.http}/callback/call-status",
         stream_connect_seconds="1",
         stream_unsent_bytes="8192",

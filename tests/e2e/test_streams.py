@@ -15,6 +15,12 @@ from tests.e2e.processes import AUTH_TOKEN, Bridge, Customer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+
+@pytest.fixture(scope="module", params=["picows", "websockets"])
+def media_engine(request: pytest.FixtureRequest) -> str:
+    """With either engine."""
+    return str(request.param)
+
 VALIDATOR = RequestValidator(AUTH_TOKEN)
 
 
