@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bridge.backlog import WhenSlow
 from bridge.limits import StreamLimits
 
 LOCAL_AUTH_TOKEN = "local-auth-token"  # noqa: S105 -- a public constant, for laptops only
@@ -114,8 +115,21 @@ class Settings(BaseSettings):
     stream_unsent_bytes: int = Field(
         96 * 1024,
         ge=4096,
-        description="Unread audio kept for a slow WebSocket, per stream; beyond it frames are"
-        " dropped (31930).",
+        description="High-water mark of a WebSocket that is read too slowly, in bytes unsent;"
+        " beyond it frames wait in the stream's backlog, as many as fit in"
+        " TWIML_BRIDGE_STREAM_CONNECT_SECONDS.",
+    )
+    stream_when_slow: WhenSlow = Field(
+        WhenSlow.DROP_OLDEST,
+        description="What becomes of audio when that is full too (31930): the oldest or the newest"
+        " frames are dropped, or the stream is closed. A stream's own choice is written in its URL:"
+        " wss://…#slow=close.",
+    )
+    stream_messages_per_second: int = Field(
+        5_000,
+        ge=50,
+        description="Messages a second taken from your WebSocket, in the mean; one that sends more"
+        " quickly is read more slowly, and nothing is lost.",
     )
     carrier_idle_seconds: float = Field(
         30.0,
@@ -220,6 +234,8 @@ class Settings(BaseSettings):
             unsent_size=self.stream_unsent_bytes,
             waiting_frames=int(self.stream_connect_seconds * 50 * 2) + 1,
             close_time=self.stream_close_seconds,
+            when_slow=self.stream_when_slow,
+            message_rate=self.stream_messages_per_second,
             carrier_idle=self.carrier_idle_seconds,
             reorder_time=self.rtp_jitter_ms / 1000,
         )

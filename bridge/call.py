@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bridge.ids import RandomBytes, mint
+from bridge.limits import StreamLimits
+from bridge.overrides import when_slow
 from bridge.stream import Identity, MediaStream, State
 from bridge.timeline import Timeline
 from twiml.actions import Stream
+
+_LIMITS = StreamLimits()
 
 MAX_TRACKS = 4
 """Tracks that all one-way streams of a call may carry together (T section 3.3)."""
@@ -69,7 +73,7 @@ class Call:
         bidirectional: bool,
         random_bytes: RandomBytes,
         sid: str | None = None,
-        pending_limit: int = 500,
+        limits: StreamLimits = _LIMITS,
     ) -> MediaStream:
         """A new stream on this call. It has failed already when the document or a limit forbids it.
 
@@ -85,7 +89,8 @@ class Call:
                 bidirectional=bidirectional,
                 custom_parameters=stream.custom_parameters,
             ),
-            pending_limit=pending_limit,
+            pending_limit=limits.waiting_frames,
+            when_slow=when_slow(stream.url or "", limits.when_slow),
         )
         code, reason = self._objection(stream, media)
         self._streams[media.identity.stream_sid] = media

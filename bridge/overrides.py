@@ -1,7 +1,8 @@
-"""Connection overrides: a webhook's time limits and retries, written in its URL's fragment.
+"""Overrides for one URL, written in its fragment, which is neither sent nor signed.
 
-`https://example.com/voice#ct=2000&rc=2&rp=4xx,ct` (T section 9). The fragment is neither sent
-nor signed.
+A webhook's time limits and retries are Twilio's: `https://example.com/voice#ct=2000&rc=2&rp=4xx,ct`
+(T section 9). What becomes of audio that a stream's customer does not take in time is ours:
+`wss://example.com/media#slow=drop-newest`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+from bridge.backlog import WhenSlow
 
 _RETRY_WORDS = frozenset({"4xx", "5xx", "ct", "rt", "all"})
 
@@ -63,6 +66,12 @@ def split(url: str) -> tuple[str, Overrides, tuple[str, ...]]:
         ),
         tuple(unknown),
     )
+
+
+def when_slow(url: str, default: WhenSlow) -> WhenSlow:
+    """The policy that a stream's URL asks for; the default where it asks for none that exists."""
+    asked = dict(parse_qsl(url.partition("#")[2])).get("slow")
+    return next((policy for policy in WhenSlow if policy == asked), default)
 
 
 _RANGES = {"ct": (100, 10_000), "rt": (100, 15_000), "tt": (100, 15_000), "rc": (0, 5)}

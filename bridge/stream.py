@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
+from bridge.backlog import Backlog, Waiting, WhenSlow
 from bridge.dialects import twilio
 from bridge.errors import STREAM_TITLES, MisuseError
 
 FRAME_BYTES = 160
 FRAME_MS = 20
 _DTMF = "dtmf"
+_MARK = "mark"
 
 
 class State(Enum):
@@ -47,13 +48,15 @@ class Identity:
 @dataclass(slots=True)
 class Counters:
     """What passed through a stream. Frames are 20 ms each; `audio_bytes` are mu-law bytes taken
-    from the customer for the caller, played or cleared since."""
+    from the customer for the caller, played or cleared since. `throttled` counts how often the
+    customer was read more slowly because it sent too quickly."""
 
     frames_sent: int = 0
     frames_waited: int = 0
     frames_dropped: int = 0
     carrier_gaps_ms: int = 0
     messages_received: int = 0
+    throttled: int = 0
     audio_bytes: int = 0
     discarded_bytes: int = 0
     marks_received: int = 0
@@ -107,11 +110,18 @@ class _TrackClock:
 class MediaStream:
     """The customer's side of a stream: numbers, frames, counters, warn-once rules.
 
-    `pending_limit` bounds the frames that wait for the customer's handshake; beyond it the oldest
-    are dropped and counted.
+    `pending_limit` bounds the frames that wait: for the customer's handshake, when the oldest are
+    dropped beyond it, or while the customer is `held` for reading too slowly, when `when_slow` says
+    what is lost. Keys and marks are never lost. What is dropped is counted.
     """
 
-    def __init__(self, identity: Identity, *, pending_limit: int = 500) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        pending_limit: int = 500,
+        when_slow: WhenSlow = WhenSlow.DROP_OLDEST,
+    ) -> None:
         self.identity = identity
         self.state = State.CONNECTING
         self.counters = Counters()
@@ -120,8 +130,10 @@ class MediaStream:
             track: _TrackClock(twilio.media_template(identity.stream_sid, track))
             for track in identity.tracks
         }
-        self._pending: deque[tuple[str, bytes, int]] = deque()  # audio, or a digit as "dtmf"
-        self._pending_limit = pending_limit
+        self.held = True
+        """Whether what comes must wait: the socket is not open yet, or not read."""
+        self._backlog = Backlog(pending_limit)
+        self._when_slow = when_slow
         self._reader = twilio.Reader(identity.stream_sid)
         self._reports: list[Report] = []
         self._warnings: list[StreamWarning] = []
@@ -148,14 +160,40 @@ class MediaStream:
                 custom_parameters=identity.custom_parameters,
             ),
         ]
-        for track, payload, timestamp in self._pending:
-            if track == _DTMF:
-                messages.append(self._dtmf(payload.decode()))
-            else:
-                self.counters.frames_waited += 1
-                messages += self.audio(track, payload, timestamp)
-        self._pending.clear()
+        messages += self.release()
+        self._backlog.policy = self._when_slow
         return messages
+
+    def hold(self) -> None:
+        """The customer does not read what was sent: what comes now waits."""
+        if self.state is State.OPEN:
+            self.held = True
+
+    def release(self) -> list[bytes]:
+        """The customer reads again: what has waited."""
+        if self.state is not State.OPEN:
+            return []
+        self.held = False
+        messages: list[bytes] = []
+        for waiting in self._backlog.take():
+            if waiting.is_audio:
+                self.counters.frames_waited += 1
+                messages += self.audio(waiting.kind, waiting.data, waiting.timestamp)
+            elif waiting.kind == _DTMF:
+                messages.append(self._dtmf(waiting.data.decode()))
+            else:
+                messages.append(self._mark(waiting.data.decode()))
+        return messages
+
+    @property
+    def overrun(self) -> bool:
+        """Whether more waits for the customer than may; `give_up()` is due."""
+        return self.held and self._backlog.overrun
+
+    def give_up(self) -> None:
+        """The customer did not read for too long, and the stream's policy is to end it."""
+        if self.state is State.OPEN:
+            self._end(describe(31930, "the application does not read its socket"))
 
     def failed(self, code: int, detail: str = "") -> None:
         """The stream cannot start: Twilio's number and what was seen. Later calls do nothing."""
@@ -204,8 +242,8 @@ class MediaStream:
         clock = self._clocks.get(track)
         if clock is None or self.state is State.STOPPED:
             return []
-        if self.state is State.CONNECTING:
-            self._wait(track, payload, timestamp)
+        if self.held:
+            self._wait(Waiting(track, payload, timestamp))
             return []
         try:  # decoded to be checked; a payload of one frame is passed on as it came
             fresh = binascii.a2b_base64(payload, strict_mode=True)
@@ -221,8 +259,8 @@ class MediaStream:
         clock = self._clocks.get(track)
         if clock is None or self.state is State.STOPPED:
             return None
-        if self.state is State.CONNECTING:
-            self._wait(track, payload, timestamp)
+        if self.held:
+            self._wait(Waiting(track, payload, timestamp))
             return None
         if clock.tail:
             (message,) = self._reframed(clock, binascii.a2b_base64(payload), timestamp)
@@ -259,17 +297,18 @@ class MediaStream:
         """A key the caller pressed; only two-way streams are told (T section 3.3)."""
         if self.state is State.STOPPED or not self.identity.bidirectional:
             return None
-        if self.state is State.CONNECTING:
-            self._wait(_DTMF, digit.encode(), 0)
+        if self.held:
+            self._wait(Waiting(_DTMF, digit.encode(), is_audio=False))
             return None
         return self._dtmf(digit)
 
-    def _wait(self, track: str, payload: bytes, timestamp: int) -> None:
-        """Keep what the customer is to get once connected; beyond the limit lose the oldest."""
-        if len(self._pending) >= self._pending_limit:
-            lost, _, _ = self._pending.popleft()
-            self.counters.frames_dropped += lost != _DTMF
-        self._pending.append((track, payload, timestamp))
+    def _wait(self, waiting: Waiting) -> None:
+        """Keep what the customer is to get when it can be told."""
+        lost = self._backlog.add(waiting)
+        if lost and self.state is State.OPEN:
+            self.congested(lost)
+        else:
+            self.counters.frames_dropped += lost
 
     def _dtmf(self, digit: str) -> bytes:
         self._sequence += 1
@@ -282,6 +321,12 @@ class MediaStream:
         """A mark's audio has been played, or cleared."""
         if self.state is not State.OPEN or not self.identity.bidirectional:
             return None
+        if self.held:
+            self._wait(Waiting(_MARK, name.encode(), is_audio=False))
+            return None
+        return self._mark(name)
+
+    def _mark(self, name: str) -> bytes:
         self._sequence += 1
         self.counters.marks_echoed += 1
         return twilio.mark(sequence=self._sequence, stream_sid=self.identity.stream_sid, name=name)
@@ -365,8 +410,7 @@ class MediaStream:
 
     def _end(self, error: str = "") -> None:
         self.state = State.STOPPED
-        self.counters.frames_dropped += sum(track != _DTMF for track, _, _ in self._pending)
-        self._pending.clear()
+        self.counters.frames_dropped += sum(lost.is_audio for lost in self._backlog.take())
         self._reports.append(Report("stream-stopped", error))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket as socket_options
 import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +22,7 @@ from bridge.errors import CustomerError
 from bridge.limits import StreamLimits
 from bridge.signature import sign, signed_stream_url
 
+_USER_TIMEOUT: int | None = getattr(socket_options, "TCP_USER_TIMEOUT", None)
 USER_AGENT = "Twilio.TmeWs/1.0"
 
 
@@ -115,13 +117,14 @@ class StreamConnector:
         )
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(share):
-            await loop.create_connection(
+            transport, _ = await loop.create_connection(
                 lambda: socket,
                 address,
                 uri.port,
                 ssl=self.tls if secure else None,
                 server_hostname=uri.host if secure else None,
             )
+        _bound_silence(transport, self.limits.silent_time)
         try:
             await socket.handshake(self._request(protocol, uri))
         except BaseException:
@@ -145,6 +148,13 @@ class StreamConnector:
         if "Authorization" in plain.headers:
             headers["Authorization"] = plain.headers["Authorization"]
         return Request(plain.path, headers)
+
+
+def _bound_silence(transport: asyncio.Transport, seconds: float) -> None:
+    """Have the kernel, where it can, break a connection whose other end acknowledges nothing."""
+    if _USER_TIMEOUT is not None:
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket_options.IPPROTO_TCP, _USER_TIMEOUT, int(seconds * 1000))
 
 
 def tls_context(ca_file: str | None = None) -> ssl.SSLContext:

@@ -73,13 +73,17 @@ class _Muted:
 
 
 class FastFrames(WSListener):
-    """The open part of a socket's life. Its owner is told what `Handler` says, `closed` once."""
+    """The open part of a socket's life. Its owner is told what `Handler` says, `closed` once.
+
+    `flow` is told when the transport's buffer is full, and when there is room again.
+    """
 
     def __init__(
         self,
         transport: asyncio.Transport,
         handler: Handler,
         closed: Callable[[], None],
+        flow: asyncio.Protocol,
         *,
         is_client: bool,
         max_size: int,
@@ -93,6 +97,7 @@ class FastFrames(WSListener):
         self._transport = transport
         self._handler = handler
         self._closed = closed
+        self._flow = flow
         self._is_client = is_client
         self._header = 2 if is_client else 6  # of a small frame; clients mask
         self._max_size = max_size
@@ -190,10 +195,10 @@ class FastFrames(WSListener):
         self._closed()
 
     def pause_writing(self) -> None:
-        """Back-pressure is measured by `unsent`."""
+        self._flow.pause_writing()
 
     def resume_writing(self) -> None:
-        """As above."""
+        self._flow.resume_writing()
 
     # Inside
 

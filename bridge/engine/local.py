@@ -77,7 +77,7 @@ class LocalLeg:
             source,
             bidirectional=bidirectional,
             random_bytes=self._engine.random_bytes,
-            pending_limit=self._engine.limits.waiting_frames,
+            limits=self._engine.limits,
         )
         session = StreamSession(
             self._engine,

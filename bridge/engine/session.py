@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 import structlog
+from websockets.frames import CloseCode
 
 from bridge.call import Call
 from bridge.callbacks import stream_form
@@ -18,7 +19,7 @@ from bridge.stream import Cleared, MarkSet, MediaStream, State
 from twiml.actions import Stream
 
 _SHOWN = 100  # characters of a mark's name that a timeline keeps
-_ABANDON = 16  # times the bound on unsent audio, at which a customer who takes nothing is given up
+_COUNTED = 256  # messages of a customer between two looks at their rate
 
 log = structlog.get_logger("streams")
 
@@ -60,6 +61,8 @@ class StreamSession:
         self._socket: Socket | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._finished = False
+        self._counted_since = 0.0
+        self._throttle: asyncio.TimerHandle | None = None
 
     @property
     def sid(self) -> str:
@@ -102,50 +105,63 @@ class StreamSession:
 
     def audio(self, track: str, payload: bytes, timestamp: int) -> None:
         """Audio of one track for the customer: base64 mu-law, ms since the stream began."""
-        socket = self._socket
-        if socket is not None and socket.unsent > self._engine.limits.unsent_size:
-            if self.media.carries(track):
-                self.media.congested(1)
-                self._notice()
-            return
         for message in self.media.audio(track, payload, timestamp):
-            if socket is not None:
-                socket.send_text(message)
+            self._send(message)
+        if self.media.held:
+            self._kept_waiting()
 
     def frame(self, track: str, payload: bytes, timestamp: int) -> None:
         """As `audio`, for one frame of 160 bytes whose payload has been checked."""
-        socket = self._socket
-        if socket is not None and socket.unsent > self._engine.limits.unsent_size:
-            self.audio(track, payload, timestamp)
-            return
         message = self.media.frame(track, payload, timestamp)
-        if message is not None and socket is not None:
-            socket.send_text(message)
+        if message is not None:
+            self._send(message)
+        elif self.media.held:
+            self._kept_waiting()
 
     def dtmf(self, digit: str) -> None:
         self._send(self.media.dtmf(digit))
+        if self.media.held:
+            self._kept_waiting()
 
     def mark_played(self, name: str) -> None:
         message = self.media.mark(name)
         if message is not None:
             self._tell("mark.echoed", name=name[:_SHOWN])
             self._send(message)
+        elif self.media.held:
+            self._kept_waiting()
 
     def stop(self) -> None:
         """The call or the carrier's side has ended: say so, then close."""
         if self._connecting is not None and self._socket is None:
             self._connecting.cancel()
+        for message in self.media.release():
+            self._send(message)
         self._send(self.media.stop())
         if self._socket is not None:
             self._socket.close()
         self._finish()
 
     def _send(self, message: bytes | None) -> None:
-        if message is None or self._socket is None:
-            return
-        self._socket.send_text(message)
-        if self._socket.unsent > _ABANDON * self._engine.limits.unsent_size:
-            self._socket.abort()
+        if message is not None and self._socket is not None:
+            self._socket.send_text(message)
+
+    # When the customer does not read
+
+    def _blocked(self) -> None:
+        self.media.hold()
+
+    def _drained(self) -> None:
+        for message in self.media.release():
+            self._send(message)
+
+    def _kept_waiting(self) -> None:
+        if self.media.warned:
+            self._notice()
+        if self.media.overrun and self._socket is not None:
+            self.media.give_up()
+            self._socket.close(CloseCode.POLICY_VIOLATION, "the application does not read")
+            self._finish()
 
     # From the customer's socket
 
@@ -154,6 +170,8 @@ class StreamSession:
             socket.close()
             return
         self._socket = socket
+        socket.watch_unsent(self._engine.limits.unsent_size, self._blocked, self._drained)
+        self._counted_since = asyncio.get_running_loop().time()
         for message in self.media.opened():
             socket.send_text(message)
         self._tell("stream.started")
@@ -167,6 +185,8 @@ class StreamSession:
 
     def text(self, data: bytes) -> None:
         request = self.media.received(data)
+        if not self.media.counters.messages_received % _COUNTED:
+            self._mind_rate()
         if self.media.warned:
             self._notice()
         if request is None or self._playback is None:
@@ -189,7 +209,26 @@ class StreamSession:
 
     def binary(self, data: bytes) -> None:
         self.media.received_binary(data)
+        if not self.media.counters.messages_received % _COUNTED:
+            self._mind_rate()
         self._notice()
+
+    def _mind_rate(self) -> None:
+        """Read no more for a while from a customer who sends too quickly."""
+        loop = asyncio.get_running_loop()
+        due = self._counted_since + _COUNTED / self._engine.limits.message_rate
+        self._counted_since = loop.time()
+        socket = self._socket
+        if self._counted_since < due and socket is not None and not self._throttle:
+            self.media.counters.throttled += 1
+            socket.pause_reading()
+            self._throttle = loop.call_at(due, self._read_on)
+
+    def _read_on(self) -> None:
+        self._throttle = None
+        self._counted_since = asyncio.get_running_loop().time()
+        if self._socket is not None:
+            self._socket.resume_reading()
 
     def closed(self, how: Closed) -> None:
         if self._finished:
@@ -210,6 +249,9 @@ class StreamSession:
         if self._finished:
             return
         self._finished = True
+        if self._throttle is not None:
+            self._throttle.cancel()
+            self._read_on()  # the peer's close frame is yet to come
         self._notice()
         self._report()
         self._tell("stream.stopped", **asdict(self.media.counters))

@@ -55,6 +55,7 @@ class SignalWireLeg:
         self._idle_check: asyncio.TimerHandle | None = None
         self._faults = 0
         self._over = False
+        self._blocked = False
         self.left_by_carrier = False
         """Whether the carrier has ended the stream of itself: as a rule its call is over."""
 
@@ -62,12 +63,13 @@ class SignalWireLeg:
 
     def opened(self, socket: Socket) -> None:
         self._socket = socket
+        socket.watch_unsent(self._engine.limits.unsent_size, self._hold, self._resume)
         media = self._call.begin_stream(
             self._source,
             bidirectional=self._bidirectional,
             random_bytes=self._engine.random_bytes,
             sid=self._stream_sid,
-            pending_limit=self._engine.limits.waiting_frames,
+            limits=self._engine.limits,
         )
         self._session = StreamSession(
             self._engine,
@@ -245,14 +247,16 @@ class SignalWireLeg:
             self._send(signalwire.clear(self._carrier_sid))
         return names + self._playout.clear()
 
+    def _hold(self) -> None:
+        self._blocked = True
+
+    def _resume(self) -> None:
+        self._blocked = False
+
     def _tick(self) -> None:
         # Before its `start` a carrier's stream has no name to send to. One that does not read gets
         # no more: what waits here can still be cleared.
-        if (
-            self._socket is None
-            or not self._carrier_sid
-            or self._socket.unsent > self._engine.limits.unsent_size
-        ):
+        if self._socket is None or not self._carrier_sid or self._blocked:
             return
         frame = self._playout.take()
         if frame is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +47,19 @@ class Socket(Protocol):
     def unsent(self) -> int:
         """Bytes written but not yet taken by the network: how far the peer is behind."""
         ...
+
+    def watch_unsent(
+        self, limit: int, blocked: Callable[[], None], drained: Callable[[], None]
+    ) -> None:
+        """Have `blocked` called when more than `limit` bytes are unsent, and `drained` when less
+        than a quarter of that is left."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Leave to the network what the peer sends, until `resume_reading`."""
+        ...
+
+    def resume_reading(self) -> None: ...
 
     def send_text(self, data: bytes) -> bool:
         """Send one text message; False, without error, when the socket is no longer open."""

@@ -176,7 +176,7 @@ class TapLeg:
             bidirectional=False,
             random_bytes=self._engine.random_bytes,
             sid=self.stream_sid,
-            pending_limit=self._engine.limits.waiting_frames,
+            limits=self._engine.limits,
         )
         return StreamSession(
             self._engine,

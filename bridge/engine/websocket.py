@@ -9,6 +9,8 @@ not compress, and deflating every 20 ms costs half of the capacity.
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import cast
 
 from websockets.client import ClientProtocol
@@ -30,6 +32,8 @@ else:
 """Whether sockets are fast by default."""
 
 _MAX_HEAD = 64 * 1024
+_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+_KERNEL_SHARE = 16 * 1024  # bytes not sent that the kernel may hold: about a second of frames
 
 
 class WebSocket(asyncio.Protocol):
@@ -62,6 +66,8 @@ class WebSocket(asyncio.Protocol):
         self._violation = ""
         self._opened = False
         self._received = 0
+        self._blocked: Callable[[], None] = _nothing
+        self._drained: Callable[[], None] = _nothing
 
     @classmethod
     def client(
@@ -74,9 +80,9 @@ class WebSocket(asyncio.Protocol):
         fast: bool = FAST,
     ) -> WebSocket:
         """The connecting side. Send the handshake with `handshake()` once connected."""
-        socket = cls(protocol, max_size=max_size, close_timeout=close_timeout, fast=fast)
-        socket._handler = handler
-        return socket
+        made = cls(protocol, max_size=max_size, close_timeout=close_timeout, fast=fast)
+        made._handler = handler
+        return made
 
     @classmethod
     def server(
@@ -84,9 +90,9 @@ class WebSocket(asyncio.Protocol):
     ) -> WebSocket:
         """The accepting side, which takes no subprotocol and no extension."""
         protocol = ServerProtocol(max_size=max_size)
-        socket = cls(protocol, max_size=max_size, close_timeout=close_timeout, fast=fast)
-        socket._acceptor = acceptor
-        return socket
+        made = cls(protocol, max_size=max_size, close_timeout=close_timeout, fast=fast)
+        made._acceptor = acceptor
+        return made
 
     async def handshake(self, request: Request) -> None:
         """Send the upgrade request and wait for the answer; raises InvalidHandshake, OSError."""
@@ -116,6 +122,27 @@ class WebSocket(asyncio.Protocol):
     def unsent(self) -> int:
         """Bytes written but not yet taken by the network: how far the peer is behind."""
         return self._transport.get_write_buffer_size() if self._transport else 0
+
+    def watch_unsent(
+        self, limit: int, blocked: Callable[[], None], drained: Callable[[], None]
+    ) -> None:
+        """Have `blocked` and `drained` called when the peer falls behind and has caught up."""
+        if self._transport is not None:
+            self._blocked, self._drained = blocked, drained
+            if _NOTSENT_LOWAT is not None:
+                # What the kernel takes nobody can count or take back: megabytes, left to itself.
+                connection = self._transport.get_extra_info("socket")
+                connection.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _KERNEL_SHARE)
+            self._transport.set_write_buffer_limits(high=limit, low=limit // 4)
+
+    def pause_reading(self) -> None:
+        """Leave to the network what the peer sends, until `resume_reading`."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def send_text(self, data: bytes) -> bool:
         """Send one text message; False, without error, when the socket is no longer open."""
@@ -190,6 +217,12 @@ class WebSocket(asyncio.Protocol):
             self._head = None
         self._protocol.receive_eof()
         self._pump()
+
+    def pause_writing(self) -> None:
+        self._blocked()
+
+    def resume_writing(self) -> None:
+        self._drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._frames is not None:
@@ -284,6 +317,7 @@ class WebSocket(asyncio.Protocol):
                 self._transport,
                 handler,
                 self._tell_closed,
+                self,
                 is_client=isinstance(self._protocol, ClientProtocol),
                 max_size=self._max_size,
                 close_timeout=self._close_timeout,
@@ -340,6 +374,10 @@ def explain_handshake(error: InvalidHandshake) -> PeerError:
     if isinstance(error, InvalidStatus):
         return PeerError(f"the server answered HTTP {error.response.status_code}, not 101")
     return PeerError(f"the server's answer is not a WebSocket handshake: {error}")
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _is_utf8(data: bytes) -> bool:

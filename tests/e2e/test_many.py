@@ -20,6 +20,7 @@ def media_engine(request: pytest.FixtureRequest) -> str:
     """With either engine."""
     return str(request.param)
 
+
 CALLS = 200
 FRAMES = 100
 

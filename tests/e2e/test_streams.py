@@ -21,6 +21,7 @@ def media_engine(request: pytest.FixtureRequest) -> str:
     """With either engine."""
     return str(request.param)
 
+
 VALIDATOR = RequestValidator(AUTH_TOKEN)
 
 

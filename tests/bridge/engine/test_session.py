@@ -4,7 +4,6 @@ import asyncio
 import base64
 import itertools
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -54,7 +53,10 @@ def begin(
     story = story or Story()
     source = Stream(url=url, connect_url=url, **noun)
     media = story.call.begin_stream(
-        source, bidirectional=deck is not None, random_bytes=engine.random_bytes
+        source,
+        bidirectional=deck is not None,
+        random_bytes=engine.random_bytes,
+        limits=engine.limits,
     )
     ended = asyncio.Event()
 
@@ -657,143 +659,7 @@ async def test_callbacks_on_the_wire(method: str) -> None:
         )
 
 
-# A customer who does not read
-
-
-class Reader:
-    """A consumer that reads when it is told to, and says what it got: messages, None at the end."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.accepted = asyncio.Event()
-        self.release = asyncio.Event()
-        self.messages: asyncio.Queue[Any] = asyncio.Queue()
-
-    async def read(self, customer: ServerConnection) -> None:
-        transport = customer.transport
-        assert isinstance(transport, asyncio.Transport)
-        transport.pause_reading()
-        self.accepted.set()
-        await self.release.wait()
-        transport.resume_reading()
-        async for text in customer:
-            self.messages.put_nowait(json.loads(text))
-        self.messages.put_nowait(None)
-
-    async def get(self, count: int) -> list[Any]:
-        return [await self.messages.get() for _ in range(count)]
-
-
-@asynccontextmanager
-async def reading() -> AsyncIterator[Reader]:
-    async with consumer() as app:
-        reader = Reader(app.url)
-
-        async def run() -> None:
-            await reader.read(await app.accept())
-
-        task = asyncio.create_task(run())
-        yield reader
-        reader.release.set()
-        await task
-
-
-async def test_31930_for_the_slow_alone() -> None:
-    """Frames for a customer who does not read are dropped and counted, with one 31930.
-
-    Another stream of the same call loses nothing. When the slow one reads again its timestamps
-    show the gap, its numbers none.
-    """
-    limits = StreamLimits(unsent_size=10_000, close_time=20)
-    async with reading() as slow_app, reading() as quick_app, running_engine(limits) as engine:
-        story = Story()
-        slow, _, _ = begin(engine, slow_app.url, story=story)
-        quick, _, _ = begin(engine, quick_app.url, story=story)
-        await slow_app.accepted.wait()
-        quick_app.release.set()
-        await story.until("stream.started", 2)
-        await quick_app.get(2)
-        count = 0
-        while slow.media.counters.frames_dropped < 100:
-            for session in (slow, quick):
-                session.audio("inbound", FRAME, 20 * count)
-                session.audio("outbound", FRAME, 20 * count)  # nobody asked for it
-            (message,) = await quick_app.get(1)
-            assert message["media"]["timestamp"] == str(20 * count)
-            count += 1
-        sent = count - 100
-        assert slow.media.counters.frames_sent == sent
-        assert (quick.media.counters.frames_sent, quick.media.counters.frames_dropped) == (count, 0)
-        slow_app.release.set()
-        received = await slow_app.get(2 + sent)
-        slow.audio("inbound", FRAME, 20 * count)
-        slow.stop()
-        quick.stop()
-        received += await slow_app.get(3)
-        assert [m and m["event"] for m in received[-3:]] == ["media", "stop", None]
-    media = [message["media"] for message in received[2:-2]]
-    assert [body["chunk"] for body in media] == [str(n + 1) for n in range(sent + 1)]
-    stamps = [int(body["timestamp"]) for body in media]
-    assert stamps == [*range(0, 20 * sent, 20), 20 * count]
-    assert story.codes() == [31930]
-
-
-@pytest.mark.parametrize("unsent", [1_000, 50_000])
-async def test_what_may_be_unsent(unsent: int) -> None:
-    """Frames are dropped only while more than the limit waits to be sent."""
-    limits = StreamLimits(unsent_size=unsent, close_time=20)
-    async with reading() as app, running_engine(limits) as engine:
-        session, story, _ = begin(engine, app.url)
-        await app.accepted.wait()
-        await story.until("stream.started")
-        connection = session._socket
-        assert connection is not None
-        while connection.unsent <= unsent:
-            session.audio("inbound", FRAME, 0)
-            assert session.media.counters.frames_dropped == 0
-        behind = connection.unsent
-        session.audio("inbound", FRAME, 0)
-        session.audio("inbound", FRAME, 0)
-        assert session.media.counters.frames_dropped == 2
-        assert connection.unsent == behind
-        app.release.set()
-        session.stop()
-
-
-async def test_a_customer_who_never_reads_again() -> None:
-    """A customer that stopped reading is dropped in the time that closing may take."""
-
-    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        await upgrade(reader, writer)
-        await asyncio.Event().wait()
-
-    limits = StreamLimits(close_time=0.01, unsent_size=1_000)
-    async with tcp_server(deaf) as port, running_engine(limits) as engine:
-        session, story, ended = begin(engine, f"ws://{HOST}:{port}/")
-        await story.until("stream.started")
-        while not session.media.counters.frames_dropped:
-            session.audio("inbound", FRAME, 0)
-        session.stop()
-        assert ended.is_set()
-
-
-async def test_marks_for_a_customer_who_never_reads() -> None:
-    """Marks are not dropped like frames; a customer who takes none of them is given up in time."""
-
-    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await upgrade(reader, writer)
-        await asyncio.Event().wait()
-
-    async with tcp_server(deaf) as port, running_engine(StreamLimits(unsent_size=1_000)) as engine:
-        session, story, ended = begin(engine, f"ws://{HOST}:{port}/", deck=Deck())
-        await story.until("stream.started")
-        while not ended.is_set():
-            for _ in range(100):
-                session.mark_played("x" * 10_000)
-            await asyncio.sleep(0)
-        assert session.media.state is State.STOPPED
-    assert story.codes("stream.error") == [31903]
+# Ends before a begin
 
 
 @pytest.mark.parametrize(("refusal", "code"), [(0, 31900), (31922, 31922)])

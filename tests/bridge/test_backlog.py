@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.backlog import Backlog, Waiting, WhenSlow
+from bridge.overrides import when_slow
+
+
+def audio(number: int) -> Waiting:
+    return Waiting("inbound", b"%d" % number)
+
+
+KEY = Waiting("dtmf", b"1", is_audio=False)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept", "overrun"),
+    [
+        (WhenSlow.DROP_OLDEST, [2, 3, 4], False),
+        (WhenSlow.DROP_NEWEST, [0, 1, 2], False),
+        (WhenSlow.CLOSE, [0, 1, 2], True),
+    ],
+)
+def test_a_full_one(policy: WhenSlow, kept: list[int], overrun: bool) -> None:
+    """What is lost, and whether that ends the stream, is the policy's to say."""
+    backlog = Backlog(3)
+    backlog.policy = policy
+    assert [backlog.add(audio(number)) for number in range(5)] == [0, 0, 0, 1, 1]
+    assert backlog.overrun is overrun
+    assert list(backlog.take()) == [audio(number) for number in kept]
+    assert (len(backlog), backlog.frames) == (0, 0)
+
+
+def test_what_may_not_be_lost() -> None:
+    """It comes on top of the frames, in its place, and as many as those at most."""
+    backlog = Backlog(2)
+    for waiting in (audio(0), KEY, audio(1), audio(2), KEY):
+        backlog.add(waiting)
+    assert not backlog.overrun
+    assert backlog.add(KEY) == 0
+    assert backlog.overrun
+    assert list(backlog.take()) == [KEY, audio(1), audio(2), KEY, KEY]
+
+
+@given(st.lists(st.booleans()), st.sampled_from(WhenSlow), st.integers(0, 5))
+def test_nothing_goes_uncounted(kinds: list[bool], policy: WhenSlow, limit: int) -> None:
+    """What was added is there in order, or was counted as lost."""
+    backlog = Backlog(limit)
+    backlog.policy = policy
+    added = [audio(n) if kind else KEY for n, kind in enumerate(kinds)]
+    lost = sum(map(backlog.add, added))
+    assert backlog.frames <= limit
+    left = list(backlog.take())
+    assert len(left) + lost == len(added)
+    assert left.count(KEY) == added.count(KEY)
+    numbers = [int(waiting.data) for waiting in left if waiting.is_audio]
+    assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    ("url", "policy"),
+    [
+        ("wss://example.com/media", WhenSlow.CLOSE),
+        ("wss://example.com/media#slow=drop-newest", WhenSlow.DROP_NEWEST),
+        ("wss://example.com/media?slow=drop-newest", WhenSlow.CLOSE),
+        ("wss://example.com/media#ct=2000&slow=drop-oldest", WhenSlow.DROP_OLDEST),
+        ("wss://example.com/media#slow=never", WhenSlow.CLOSE),
+        ("", WhenSlow.CLOSE),
+    ],
+)
+def test_a_streams_own_policy(url: str, policy: WhenSlow) -> None:
+    """It stands in the fragment of its URL; else the service's holds."""
+    assert when_slow(url, WhenSlow.CLOSE) is policy
