@@ -47,7 +47,10 @@ class Playout:
         if discarded:
             audio = audio[:room]
         if audio:
-            self._chunks.append(audio)
+            if self._chunks and len(self._chunks[-1]) + len(audio) <= FRAME_BYTES:
+                self._chunks[-1] += audio  # crumbs would take ten times their size
+            else:
+                self._chunks.append(audio)
             self.buffered += len(audio)
             self.received += len(audio)
         return discarded

@@ -22,6 +22,10 @@ from bridge.errors import STREAM_TITLES, MisuseError
 
 FRAME_BYTES = 160
 FRAME_MS = 20
+MAX_MARKS = 10_000
+"""Marks of a stream that may wait to be played, and below the length of a mark's name: Twilio
+documents neither."""
+MAX_MARK_NAME = 10_000
 _DTMF = "dtmf"
 _MARK = "mark"
 
@@ -357,13 +361,25 @@ class MediaStream:
                 self.counters.audio_bytes += len(audio)
                 return audio
             case twilio.Mark(name=name):
-                self.counters.marks_received += 1
-                return MarkSet(name)
+                return self._mark_set(name)
             case twilio.Clear():
                 self.counters.clears += 1
                 return Cleared()
             case twilio.Nonconforming():
                 return None
+
+    def _mark_set(self, name: str) -> MarkSet | None:
+        waiting = self.counters.marks_received - self.counters.marks_echoed
+        if waiting >= MAX_MARKS or len(name) > MAX_MARK_NAME:
+            self.warn(
+                31951,
+                f"a mark is ignored: {MAX_MARKS:,} wait to be played at most, with names of"
+                f" {MAX_MARK_NAME:,} characters",
+                name.encode(),
+            )
+            return None
+        self.counters.marks_received += 1
+        return MarkSet(name)
 
     def received_binary(self, data: bytes) -> None:
         """A binary frame, which the protocol does not have."""

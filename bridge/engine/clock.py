@@ -1,7 +1,8 @@
 """One timer for all calls: a wheel that calls each subscriber every 20 ms.
 
 Deadlines are absolute, so lateness does not add up. Calls are spread over four slots 5 ms apart
-so that they do not all send at once.
+so that they do not all send at once. What a stall has delayed is made up for at twice the pace, not
+in one burst.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ PERIOD = 0.020
 SLOTS = 4
 _STEP = PERIOD / SLOTS
 _EARLY = 0.001  # uvloop's timers count in milliseconds and may fire so much too soon
+_HASTE = 2  # steps in the time of one, at most
 _MAX_CATCH_UP = 1.0  # seconds; a longer stall is skipped over and counted
 
 log = structlog.get_logger("clock")
@@ -52,12 +54,14 @@ class Wheel:
         self._timer = loop.call_at(self._origin + (self._count + 1) * _STEP, self._turn, loop)
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        behind = loop.time() - (self._origin + self._count * _STEP)
+        began = loop.time()
+        behind = began + _EARLY - (self._origin + self._count * _STEP)
         if behind > _MAX_CATCH_UP:
             lost = int(behind / _STEP) - 1
             self.skipped += lost
             self._count += lost
-        while self._origin + (self._count + 1) * _STEP <= loop.time() + _EARLY:
+            behind -= lost * _STEP
+        for _ in range(min(int(behind / _STEP), _HASTE)):
             self._count += 1
             slot = self._slots[self._count % SLOTS]
             for tick in tuple(slot):
@@ -69,6 +73,7 @@ class Wheel:
                     if tick in slot:
                         slot.remove(tick)
         if any(self._slots):
-            self._schedule(loop)
+            due = self._origin + (self._count + 1) * _STEP
+            self._timer = loop.call_at(due if due > began else began + _STEP, self._turn, loop)
         else:
             self._timer = None

@@ -226,3 +226,14 @@ def test_nothing_is_lost_made_up_or_disordered(steps: list[Step]) -> None:
     assert out == kept
     assert back == marks
     assert (playout.taken, playout.idle) == (len(out), True)
+
+
+def test_crumbs_take_little_room() -> None:
+    """Audio that comes byte by byte is kept in frames, and comes out as it went in."""
+    playout = Playout()
+    audio = bytes(range(256)) * 10
+    for byte in audio:
+        assert playout.play(bytes([byte])) == 0
+    assert len(playout._chunks) == len(audio) / FRAME_BYTES
+    taken = [playout.take() for _ in range(len(audio) // FRAME_BYTES)]
+    assert b"".join(frame or b"" for frame in taken) == audio

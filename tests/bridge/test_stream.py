@@ -431,6 +431,19 @@ def test_describe() -> None:
     assert describe(39999) == "39999 Stream error"
 
 
+def test_marks_are_bounded() -> None:
+    """More marks than may wait, or a name that is too long, are told of once and ignored."""
+    stream = opened()
+    assert stream.received(asking("mark", mark={"name": "x" * 10_001})) is None
+    for number in range(10_000):
+        name = str(number)
+        assert stream.received(asking("mark", mark={"name": name})) == MarkSet(name)
+    assert stream.received(asking("mark", mark={"name": "more"})) is None
+    assert [warning.code for warning in stream.warnings()] == [31951]
+    assert stream.mark("0") is not None
+    assert stream.received(asking("mark", mark={"name": "more"})) == MarkSet("more")
+
+
 # Any sequence of events at all
 
 TRACK = st.sampled_from(["inbound", "outbound", "other"])
