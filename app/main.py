@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -105,6 +106,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What start-up made stays: the collector need not look at it again, in every pause.
+            gc.collect()
+            gc.freeze()
             self.ready.set()
             settings = self.service.settings
             log.info(

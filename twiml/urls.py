@@ -13,6 +13,8 @@ from twiml.diagnostics import Code
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_OVERRIDES = re.compile("(?:(?:ct|rt|tt|rc|rp|sni|e|slow)=[^&]*(?:&|$))*")
+"""A fragment for whoever dials: connection overrides (T section 9), and our own `slow`."""
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 
@@ -68,7 +70,7 @@ def stream_url(written: str, base_url: str | None, *, allow_plain_ws: bool) -> S
         ) from None
     return StreamUrl(
         urlunsplit((parts.scheme, netloc, quote(parts.path, safe=_PATH_SAFE), "", "")),
-        dropped=bool(parts.query or parts.fragment),
+        dropped=bool(parts.query) or _OVERRIDES.fullmatch(parts.fragment) is None,
         dropped_names=tuple(name for name, _ in parse_qsl(parts.query)),
     )
 
