@@ -337,11 +337,12 @@ async def test_reader_too_slow(
     slow, good = [
         await carrier.open(element) for element in streams_of(await carrier.document(), "Start")
     ]
-    said = tone(9, 3000)
+    said = tone(9, 1000)
     await app.wait_callbacks("slow", 1)
     await slow.speak(tone(10, 60_000))
-    await good.speak(said)
-    await app.wait_message(path, "media", 3000)
+    for at in range(0, len(said), 50 * 160):
+        await good.speak(said[at : at + 50 * 160])
+        await app.wait_message(path, "media", at // 160 + 50)
     assert media_of(app.messages(path), "inbound") == said
     for stream in (slow, good):
         await stream.stop()
