@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections import deque
 
 FRAME_BYTES = 160
@@ -16,10 +17,14 @@ class Playout:
     Call `take()` every 20 ms for the frame to play, and `due()` for the marks whose audio has been
     handed out. Audio of any length goes in and frames of 160 bytes come out, no byte lost. A last
     odd piece waits one frame for more to follow it and is then filled up with silence.
+
+    A frame that came in base64, and is to leave so, is not decoded on its way as long as nothing
+    but such frames waits: what stands in `_payloads` comes before what stands in `_chunks`.
     """
 
     def __init__(self, limit: int = TEN_MINUTES) -> None:
         self._limit = limit
+        self._payloads: deque[bytes] = deque()
         self._chunks: deque[bytes] = deque()
         self._offset = 0  # into the first chunk
         self._marks: deque[tuple[int, str]] = deque()
@@ -55,6 +60,15 @@ class Playout:
             self.received += len(audio)
         return discarded
 
+    def play_payload(self, payload: bytes) -> int:
+        """Append one frame of 160 bytes in base64; as `play`."""
+        if self._chunks or self.buffered + FRAME_BYTES > self._limit:
+            return self.play(binascii.a2b_base64(payload))
+        self._payloads.append(payload)
+        self.buffered += FRAME_BYTES
+        self.received += FRAME_BYTES
+        return 0
+
     def mark(self, name: str) -> None:
         """Remember a mark behind everything received so far."""
         self._marks.append((self.received, name))
@@ -63,6 +77,7 @@ class Playout:
         """Throw away what waits; returns the marks that were waiting, in order."""
         self.cleared += self.buffered
         self.received -= self.buffered
+        self._payloads.clear()
         self._chunks.clear()
         self._offset = self.buffered = 0
         self._held = False
@@ -77,8 +92,19 @@ class Playout:
             names.append(self._marks.popleft()[1])
         return names
 
+    def take_payload(self) -> bytes | None:
+        """As `take`, in base64."""
+        if self._payloads:
+            self._count(FRAME_BYTES)
+            return self._payloads.popleft()
+        frame = self.take()
+        return None if frame is None else binascii.b2a_base64(frame, newline=False)
+
     def take(self) -> bytes | None:
         """The next 20 ms to play; None when there is nothing to play."""
+        if self._payloads:
+            self._count(FRAME_BYTES)
+            return binascii.a2b_base64(self._payloads.popleft())
         if self.buffered == 0:
             return None
         if self.buffered < FRAME_BYTES:

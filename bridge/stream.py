@@ -337,6 +337,19 @@ class MediaStream:
 
     # What the customer sends.
 
+    def received_frame(self, data: bytes) -> bytes | None:
+        """The payload of one message of the customer's that is just a frame of 160 bytes in base64.
+
+        None says only that `received` is to be asked.
+        """
+        payload = self._reader.payload(data)
+        if self.state is not State.OPEN:
+            return None
+        if payload is not None:
+            self.counters.messages_received += 1
+            self.counters.audio_bytes += FRAME_BYTES
+        return payload
+
     def received(self, data: bytes) -> Request | None:
         """One text message of the customer's; None when it asks for nothing that can be done."""
         self.counters.messages_received += 1

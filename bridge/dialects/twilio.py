@@ -15,6 +15,10 @@ import orjson
 
 from bridge.dialects import shown
 
+_PAYLOAD_SIZE = 216  # characters of base64 for the 160 bytes of a frame
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_ENDS = (b"A==", b"Q==", b"g==", b"w==")  # 160 bytes leave four bits of the last character unused
+
 CONNECTED = b'{"event":"connected","protocol":"Call","version":"1.0.0"}'
 
 
@@ -161,6 +165,20 @@ class Reader:
         self._stream_sid = stream_sid
         self._before = b""
         self._after = b""
+        self._frame_size = 0
+
+    def payload(self, data: bytes) -> bytes | None:
+        """The payload, in base64, of one frame of 160 bytes in the known form; else None."""
+        if (
+            len(data) != self._frame_size
+            or not data.startswith(self._before)
+            or not data.endswith(self._after)
+        ):
+            return None
+        payload = data[len(self._before) : -len(self._after)]
+        if payload.translate(None, _ALPHABET) != b"==" or not payload.endswith(_ENDS):
+            return None
+        return payload
 
     def audio(self, data: bytes) -> bytes | None:
         """The audio of a message in the known form; None says only that it is to be decoded."""
@@ -193,6 +211,7 @@ class Reader:
         # What was found may be another string of the same letters: try it with another.
         if decode(before + b"AAAA" + after, self._stream_sid) == Media(b"\0\0\0"):
             self._before, self._after = before, after
+            self._frame_size = len(before) + _PAYLOAD_SIZE + len(after)
 
 
 _TOP = {

@@ -118,6 +118,9 @@ class LocalLeg:
     def play(self, audio: bytes) -> int:
         return self._playout.play(audio)
 
+    def play_payload(self, payload: bytes) -> int:
+        return self._playout.play_payload(payload)
+
     def mark(self, name: str) -> None:
         self._playout.mark(name)
         if self._playout.idle and not self._playing:

@@ -31,6 +31,10 @@ class Playback(Protocol):
         """Queue audio; returns the bytes that did not fit."""
         ...
 
+    def play_payload(self, payload: bytes) -> int:
+        """The same for one frame of 160 bytes in base64."""
+        ...
+
     def mark(self, name: str) -> None: ...
 
     def clear(self) -> list[str]:
@@ -184,6 +188,12 @@ class StreamSession:
         self._report()
 
     def text(self, data: bytes) -> None:
+        payload = self.media.received_frame(data)
+        if payload is not None and self._playback is not None:
+            self._discarded(self._playback.play_payload(payload))
+            if not self.media.counters.messages_received % _COUNTED:
+                self._mind_rate()
+            return
         request = self.media.received(data)
         if not self.media.counters.messages_received % _COUNTED:
             self._mind_rate()
@@ -192,10 +202,7 @@ class StreamSession:
         if request is None or self._playback is None:
             return
         if isinstance(request, bytes):
-            discarded = self._playback.play(request)
-            if discarded:
-                self.media.overflowed(discarded)
-                self._notice()
+            self._discarded(self._playback.play(request))
             return
         match request:
             case MarkSet(name=name):
@@ -206,6 +213,11 @@ class StreamSession:
                 self._tell("clear", marks=len(names))
                 for name in names:
                     self.mark_played(name)
+
+    def _discarded(self, size: int) -> None:
+        if size:
+            self.media.overflowed(size)
+            self._notice()
 
     def binary(self, data: bytes) -> None:
         self.media.received_binary(data)

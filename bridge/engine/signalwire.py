@@ -235,6 +235,11 @@ class SignalWireLeg:
             self._cancel_tick = self._engine.wheel.subscribe(self._tick)
         return self._playout.play(audio)
 
+    def play_payload(self, payload: bytes) -> int:
+        if self._cancel_tick is None:
+            self._cancel_tick = self._engine.wheel.subscribe(self._tick)
+        return self._playout.play_payload(payload)
+
     def mark(self, name: str) -> None:
         self._playout.mark(name)
         if self._playout.idle and self._carrier_sid:
@@ -258,12 +263,18 @@ class SignalWireLeg:
         # no more: what waits here can still be cleared.
         if self._socket is None or not self._carrier_sid or self._blocked:
             return
+        payload = self._playout.take_payload() if self._encoder is None else self._converted()
+        if payload is not None:
+            self._send(self._template % payload)
+        if self._playout.marked:
+            self._forward_marks()
+
+    def _converted(self) -> bytes | None:
+        """The next frame in the carrier's own encoding."""
         frame = self._playout.take()
-        if frame is not None:
-            if self._encoder is not None:
-                frame = self._encoder.encode(frame)
-            self._send(self._template % base64.b64encode(frame))
-        self._forward_marks()
+        if frame is None or self._encoder is None:
+            return None
+        return base64.b64encode(self._encoder.encode(frame))
 
     def _forward_marks(self) -> None:
         for name in self._playout.due():

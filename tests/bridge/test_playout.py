@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -237,3 +239,40 @@ def test_crumbs_take_little_room() -> None:
     assert len(playout._chunks) == len(audio) / FRAME_BYTES
     taken = [playout.take() for _ in range(len(audio) // FRAME_BYTES)]
     assert b"".join(frame or b"" for frame in taken) == audio
+
+
+PIECE = st.tuples(st.just("audio"), st.binary(min_size=1, max_size=400))
+WHOLE = st.tuples(st.just("payload"), st.binary(min_size=160, max_size=160))
+STEP = st.one_of(PIECE, WHOLE, st.just(("take", b"")), st.just(("clear", b"")))
+
+
+@given(st.lists(STEP, max_size=60), st.booleans())
+def test_frames_in_base64_are_the_same_audio(
+    steps: list[tuple[str, bytes]], taken_so: bool
+) -> None:
+    """Given and taken as they are or in base64, the same frames come out at the same times."""
+    plain, encoded = Playout(4_000), Playout(4_000)
+    for step, audio in [*steps, *[("take", b"")] * 60]:
+        match step:
+            case "audio":
+                assert plain.play(audio) == encoded.play(audio)
+            case "payload":
+                assert plain.play(audio) == encoded.play_payload(base64.b64encode(audio))
+            case "clear":
+                assert plain.clear() == encoded.clear()
+            case _:
+                frame = plain.take()
+                if taken_so:
+                    payload = encoded.take_payload()
+                    assert frame == (None if payload is None else base64.b64decode(payload))
+                else:
+                    assert frame == encoded.take()
+        state = (plain.buffered, plain.received, plain.taken, plain.cleared, plain.padded)
+        assert state == (
+            encoded.buffered,
+            encoded.received,
+            encoded.taken,
+            encoded.cleared,
+            encoded.padded,
+        )
+    assert plain.idle

@@ -17,6 +17,9 @@ class Deck:
     def play(self, audio: bytes) -> int:
         return self.playout.play(audio)
 
+    def play_payload(self, payload: bytes) -> int:
+        return self.playout.play_payload(payload)
+
     def mark(self, name: str) -> None:
         self.playout.mark(name)
         self._echo()

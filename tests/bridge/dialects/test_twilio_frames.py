@@ -48,9 +48,15 @@ def test_a_known_form_is_read_as_the_parser_would(
     assert reader.decode(written(form, base64.b64encode(first).decode())) == twilio.Media(first)
     whole = written(form, base64.b64encode(second).decode())
     assert reader.audio(whole) in (second, None if len(first) < 3 else second)
-    for data in (whole, spoilt(whole, at, piece, gone)):
+    frame = written(form, base64.b64encode((second * 160 or bytes(160))[:160]).decode())
+    assert reader.payload(frame) is not None
+    for data in (whole, spoilt(whole, at, piece, gone), frame, spoilt(frame, at, piece, gone)):
         audio = reader.audio(data)
         assert audio is None or twilio.decode(data, SID) == twilio.Media(audio)
+        payload = reader.payload(data)
+        if payload is not None:
+            assert twilio.decode(data, SID) == twilio.Media(base64.b64decode(payload))
+            assert len(base64.b64decode(payload)) == 160
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -71,3 +77,23 @@ def test_a_payload_that_stands_twice_is_not_learnt_from() -> None:
     message = b'{"event":"media","streamSid":"AAAA","media":{"payload":"AAAA"}}'
     assert reader.decode(message) == twilio.Media(bytes(3))
     assert reader.audio(message) is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "taken"),
+    [
+        (base64.b64encode(bytes(160)).decode(), True),
+        ("A" * 212 + "/w==", True),
+        ("A" * 212 + "/x==", False),  # bits that no byte has
+        ("A" * 212 + "A===", False),
+        ("A" * 210 + "==Aw==", False),
+        ("A" * 216, False),  # 162 bytes
+        ("A" * 210 + "\\/AA==", False),
+        ("A" * 212 + "_w==", False),
+    ],
+)
+def test_a_frame_that_is_passed_on_as_it_came(payload: str, taken: bool) -> None:
+    """Only what is sure to be base64 of one frame is not decoded."""
+    reader = twilio.Reader(SID)
+    reader.decode(written(FORMS[0], "AAAA"))
+    assert (reader.payload(written(FORMS[0], payload)) is not None) is taken
