@@ -1,0 +1,142 @@
+"""Processes that a benchmark starts: each on cores of its own, each telling JSON line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Collection, Mapping
+from typing import Any
+
+Event = dict[str, Any]
+
+_PIN = (
+    "import os,sys;"
+    "os.sched_setaffinity(0,map(int,sys.argv[1].split(',')));"
+    "os.execvp(sys.argv[2],sys.argv[2:])"
+)
+_LINE = 1 << 20
+
+
+class ChildError(Exception):
+    """A process of the benchmark did not do what it is for; the message says which and how."""
+
+
+class Child:
+    """A running process. What it says on its one channel comes as events; the rest is kept for an
+    error's message."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, *, on_error: bool) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.name = name
+        self.pid = process.pid
+        self._process = process
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._tail: deque[str] = deque(maxlen=20)
+        self._listening = True
+        said, other = process.stdout, process.stderr
+        if on_error:
+            said, other = other, said
+        self._readers = [
+            asyncio.create_task(self._read(said, events=True)),
+            asyncio.create_task(self._read(other, events=False)),
+        ]
+
+    @classmethod
+    async def start(
+        cls,
+        name: str,
+        *command: str,
+        cores: Collection[int] = (),
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
+        on_error: bool = False,
+    ) -> Child:
+        """Start a command that stays on `cores` with all that it starts.
+
+        `on_error`: its events come on standard error. Raises ChildError when it cannot be run.
+        """
+        if cores:
+            # The child pins itself before it becomes the command: no thread of it is too early.
+            wanted = ",".join(map(str, sorted(cores)))
+            command = (sys.executable, "-I", "-S", "-c", _PIN, wanted, *command)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=directory,
+                env={**_environment(), **(environment or {})},
+                limit=_LINE,
+                start_new_session=True,  # Ctrl-C is for us; what we started we end
+            )
+        except OSError as error:
+            raise ChildError(f"{name}: cannot run {command[0]}: {error.strerror}") from error
+        return cls(name, process, on_error=on_error)
+
+    def send(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+
+    async def event(self, within: float, **fields: object) -> Event:
+        """The next event that has these fields; others are passed over.
+
+        Raises ChildError after `within` seconds, or when the process ends.
+        """
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    event = await self.any_event()
+                    if fields.items() <= event.items():
+                        return event
+        except TimeoutError:
+            raise ChildError(f"{self.name} said nothing of {fields} in {within:g} s") from None
+
+    async def any_event(self) -> Event:
+        """The next event, whichever; raises ChildError when the process has ended."""
+        event = await self._events.get()
+        if event is None:
+            self._events.put_nowait(None)
+            status = await self._process.wait()
+            told = "\n".join(self._tail)
+            raise ChildError(f"{self.name} ended with status {status}\n{told}".rstrip())
+        return event
+
+    def deafen(self) -> None:
+        """Take no more events: what a process says from now on costs nothing to read."""
+        self._listening = False
+
+    async def _read(self, stream: asyncio.StreamReader, *, events: bool) -> None:
+        while line := await stream.readline():
+            if events and self._listening and line.startswith(b"{"):
+                with contextlib.suppress(ValueError):
+                    self._events.put_nowait(json.loads(line))
+                    continue
+            self._tail.append(line.decode(errors="replace").rstrip())
+        if events:
+            self._events.put_nowait(None)
+
+    async def stop(self) -> None:
+        """End it, by force if it takes longer than 10 s."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+            try:
+                async with asyncio.timeout(10):
+                    await self._process.wait()
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                await self._process.wait()
+        await asyncio.gather(*self._readers)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without settings of a service that is none of the benchmark's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TWIML_")}

@@ -1,0 +1,53 @@
+"""Builds the benchmark's C programs on the spot, where there is a C compiler."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+SOURCES = {"load": ("load.c", "sockets.c", "talk.c"), "relay": ("relay.c",)}
+FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
+
+
+class BuildError(Exception):
+    """A program could not be built; the message has the compiler's first lines."""
+
+
+def compiler() -> list[str] | None:
+    """The C compiler's command: `CC` if that is set, else cc, gcc or clang; None without any."""
+    named = shlex.split(os.environ.get("CC", ""))
+    for command in ([named] if named else [["cc"], ["gcc"], ["clang"]]):
+        if path := shutil.which(command[0]):
+            return [path, *command[1:]]
+    return None
+
+
+async def build(program: str, directory: Path, *more: str) -> Path:
+    """Compile a program of SOURCES into a directory; raises BuildError.
+
+    `more` are further options of the compiler.
+    """
+    command = compiler()
+    if command is None:
+        raise BuildError("there is no C compiler (cc, gcc, clang, or CC)")
+    target = directory / program
+    with as_file(files(__package__).joinpath("native")) as source:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *FLAGS,
+            *more,
+            "-o",
+            str(target),
+            *(str(source / name) for name in SOURCES[program]),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told, _ = await process.communicate()
+    if process.returncode:
+        lines = told.decode(errors="replace").splitlines()
+        raise BuildError("\n".join([f"{command[0]} cannot build {program}:", *lines[:5]]))
+    return target
