@@ -10,7 +10,10 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
+
+from app.bench.errors import ChildError
 
 Event = dict[str, Any]
 
@@ -21,9 +24,8 @@ _PIN = (
 )
 _LINE = 1 << 20
 
-
-class ChildError(Exception):
-    """A process of the benchmark did not do what it is for; the message says which and how."""
+PYTHON = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+"""The environment in which a child that is Python finds this package."""
 
 
 class Child:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-_TICK = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _NS = 1e-9
 
 
@@ -65,10 +65,10 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def usage(pid: int) -> Usage:
-    """What a process and its descendants have used; those that have ended are left out."""
+def usage(members: Iterable[int]) -> Usage:
+    """What these processes have used together; those that have ended are left out."""
     total = Usage()
-    for member in tree(pid):
+    for member in members:
         try:
             total += _of_one(PROC / str(member))
         except OSError:

@@ -9,18 +9,16 @@ import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from app.bench.errors import BuildError
+
 SOURCES = {"load": ("load.c", "sockets.c", "talk.c"), "relay": ("relay.c",)}
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
-
-
-class BuildError(Exception):
-    """A program could not be built; the message has the compiler's first lines."""
 
 
 def compiler() -> list[str] | None:
     """The C compiler's command: `CC` if that is set, else cc, gcc or clang; None without any."""
     named = shlex.split(os.environ.get("CC", ""))
-    for command in ([named] if named else [["cc"], ["gcc"], ["clang"]]):
+    for command in [named] if named else [["cc"], ["gcc"], ["clang"]]:
         if path := shutil.which(command[0]):
             return [path, *command[1:]]
     return None

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from app.cli import bench_media
+
 cli = typer.Typer(no_args_is_help=True)
 
 
@@ -30,3 +32,6 @@ def twiml(
         return
     for line in table(results):
         typer.echo(line)
+
+
+bench_media.register(cli)

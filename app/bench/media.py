@@ -1,0 +1,241 @@
+"""`bench media`: what one core carries, for the service and for peers in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from app.bench import machine, native
+from app.bench.candidates import BASELINE, STARTERS, Candidate, Setting
+from app.bench.errors import BenchError, BuildError, ChildError, MissingError
+from app.bench.generator import Generator, Window
+from app.bench.machine import Layout
+from app.bench.search import Search
+from app.bench.stage import Stage, run_stage
+
+LEVELS = (25, 50, 80)
+"""Percents of its capacity at which a candidate's latency is measured."""
+QUICK = 45.0
+"""Seconds that a quick run may take: what would go beyond is left out by name."""
+
+_REPEATS = 2
+_SMOKE = Window(warm=0, rest=0, frames=10)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for. `seconds` is a stage's measured part; `calls` the load to begin with, for
+    a quick run the only one. `only` names candidates, none for all."""
+
+    quick: bool = False
+    rounds: int = 3
+    seconds: float = 10.0
+    forks: tuple[int, ...] = (1, 4)
+    calls: int = 60
+    only: tuple[str, ...] = ()
+
+    @property
+    def window(self) -> Window:
+        return Window(frames=max(1, round(self.seconds * 50)))
+
+    @property
+    def names(self) -> list[str]:
+        """The candidates in the order of their turns; the baseline of all ratios is among them."""
+        return [name for name in STARTERS if not self.only or name in (*self.only, BASELINE)]
+
+
+@dataclass(slots=True)
+class Row:
+    """One candidate's results with one number of forks, round by round.
+
+    `best` are the stages at capacity; one whose capacity is 0 has none for that round. `levels` are
+    the stages at a percentage of it.
+    """
+
+    name: str
+    forks: int
+    capacity: list[int] = field(default_factory=list)
+    at_least: bool = False
+    best: list[Stage] = field(default_factory=list)
+    levels: dict[int, list[Stage]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Result:
+    """A whole run. `left_out` says why, by the name of a candidate."""
+
+    plan: Plan
+    cores: Layout
+    native: bool
+    left_out: dict[str, str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+    repeated: int = 0
+    seconds: float = 0.0
+
+    def row(self, name: str, forks: int) -> Row | None:
+        return next((row for row in self.rows if (row.name, row.forks) == (name, forks)), None)
+
+
+@asynccontextmanager
+async def load_running(directory: Path, cores: Layout, say: Say) -> AsyncIterator[Generator]:
+    """The load, in C where there is a compiler."""
+    try:
+        program: Path | None = await native.build("load", directory)
+    except BuildError as error:
+        say(f"the load runs in Python, so capacities are lower bounds: {error}")
+        program = None
+    generator = await Generator.start(program, cores.load)
+    try:
+        yield generator
+    finally:
+        await generator.close()
+
+
+async def measure(plan: Plan, say: Say) -> Result:
+    """Run the benchmark. `say` is told of its progress.
+
+    Raises BenchError when this machine cannot run it, ChildError when a part of it fails.
+    """
+    if not machine.supported():
+        raise BenchError("a benchmark needs Linux: it pins processes and reads /proc")
+    machine.raise_file_limit()
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="twiml-bridge-bench-")))
+        cores = machine.layout()
+        generator = await stack.enter_async_context(load_running(directory, cores, say))
+        result = Result(plan, cores, generator.native)
+        runner = Runner(result, generator, say, began)
+        setting = Setting(generator, cores.measured, directory)
+        for name in plan.names:
+            try:
+                candidate = await stack.enter_async_context(STARTERS[name](setting))
+                await runner.warm(candidate)
+            except (MissingError, BuildError, ChildError) as error:
+                result.left_out[name] = str(error)
+                say(f"{name} is left out: {error}")
+            else:
+                runner.candidates.append(candidate)
+        await (runner.quick() if plan.quick else runner.full())
+    result.seconds = time.monotonic() - began
+    return result
+
+
+class Runner:
+    """Gives the candidates their turns and writes the result."""
+
+    def __init__(self, result: Result, generator: Generator, say: Say, began: float) -> None:
+        self.candidates: list[Candidate] = []
+        self._result = result
+        self._plan = result.plan
+        self._generator = generator
+        self._say = say
+        self._deadline = began + QUICK if result.plan.quick else None
+
+    async def warm(self, candidate: Candidate) -> None:
+        """See that a candidate works, and note its memory; raises ChildError if it does not."""
+        stage = await self._run(candidate, 2, 1, _SMOKE)
+        if stage.report is None or stage.report.faults:
+            raise ChildError(f"{candidate.name} does not relay: {stage.outcome}")
+        candidate.idle_rss = machine.usage(candidate.members()).rss
+
+    async def quick(self) -> None:
+        """Each candidate once, with the same load."""
+        for candidate in self.candidates:
+            row = Row(candidate.name, 1)
+            self._result.rows.append(row)
+            stage = await self.stage(candidate, self._plan.calls, 1)
+            row.best.append(stage)
+
+    async def full(self) -> None:
+        """Capacities in rounds, then latencies at parts of them in rounds."""
+        for forks in self._plan.forks:
+            rows = {candidate: Row(candidate.name, forks) for candidate in self.candidates}
+            self._result.rows += rows.values()
+            for number in range(self._plan.rounds):
+                self._say(f"{forks} forks: capacity, round {number + 1}")
+                await self._capacities(rows)
+            for number in range(self._plan.rounds):
+                self._say(f"{forks} forks: latency, round {number + 1}")
+                await self._latencies(rows)
+
+    async def _capacities(self, rows: dict[Candidate, Row]) -> None:
+        searches = {candidate: self._search(row) for candidate, row in rows.items()}
+        best: dict[Candidate, Stage] = {}
+        while any(search.next is not None for search in searches.values()):
+            for candidate, search in searches.items():
+                if search.next is None:
+                    continue
+                calls = search.next
+                stage = await self.stage(candidate, calls, rows[candidate].forks)
+                search.tell(calls, stage.passed, void=stage.void, share=stage.share)
+                if calls == search.passed:
+                    best[candidate] = stage
+        for candidate, search in searches.items():
+            row = rows[candidate]
+            row.capacity.append(search.passed)
+            row.at_least = row.at_least or search.at_least or self._lower_bounds
+            if candidate in best:
+                row.best.append(best[candidate])
+
+    def _search(self, row: Row) -> Search:
+        if row.capacity and row.capacity[-1]:
+            return Search(row.capacity[-1], growth=1.15, stages=6)
+        return Search(self._plan.calls)
+
+    @property
+    def _lower_bounds(self) -> bool:
+        """Whether the load weighs so much that every capacity is a lower bound."""
+        return not self._result.native or self._result.cores.shared
+
+    async def _latencies(self, rows: dict[Candidate, Row]) -> None:
+        for level in LEVELS:
+            for candidate, row in rows.items():
+                calls = sorted(row.capacity)[len(row.capacity) // 2] * level // 100
+                if calls:
+                    stage = await self.stage(candidate, calls, row.forks)
+                    row.levels.setdefault(level, []).append(stage)
+
+    async def stage(self, candidate: Candidate, calls: int, forks: int) -> Stage:
+        """A stage, again when the machine disturbed it or the load was late."""
+        for _ in range(_REPEATS):
+            stage = await self._run(candidate, calls, forks, self._plan.window)
+            if not (stage.void or stage.disturbed) or self._no_time:
+                return stage
+            self._result.repeated += 1
+        return await self._run(candidate, calls, forks, self._plan.window)
+
+    @property
+    def _no_time(self) -> bool:
+        """Whether a quick run has none to spare for a repetition."""
+        if self._deadline is None:
+            return False
+        begun = {stage.candidate for stage in self._result.stages}
+        left = sum(candidate.name not in begun for candidate in self.candidates) + 1
+        need = left * (self._plan.window.seconds + 1.5)
+        return time.monotonic() + need > self._deadline
+
+    async def _run(self, candidate: Candidate, calls: int, forks: int, window: Window) -> Stage:
+        stage = await run_stage(
+            candidate, self._generator, self._result.cores, calls, forks, window
+        )
+        if window is not _SMOKE:
+            self._result.stages.append(stage)
+            self._say(f"{candidate.name}: {calls} calls, {forks} forks: {stage.outcome}")
+        await asyncio.sleep(0)
+        return stage
+
+
+def check_names(only: Sequence[str]) -> None:
+    """Raises BenchError for a name that no candidate has."""
+    for name in only:
+        if name not in STARTERS:
+            raise BenchError(f"there is no candidate {name!r}; there are {', '.join(STARTERS)}")

@@ -1,0 +1,1 @@
+"""Bare relays by other means: what the service is measured beside."""

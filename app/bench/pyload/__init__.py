@@ -1,0 +1,1 @@
+"""The load in Python, for where there is no C compiler."""

@@ -1,0 +1,128 @@
+"""`twiml-bridge bench media`, `latency` and `soak`: calls that carry media, counted and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+Result = TypeVar("Result")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add these commands to `twiml-bridge bench`."""
+    for command in (media, latency, soak):
+        cli.command()(command)
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run a benchmark to its end; one that cannot be run ends the command with status 2."""
+    from app.bench.errors import BenchError  # noqa: PLC0415
+    from app.cli import fail, run  # noqa: PLC0415 -- which imports this module
+
+    try:
+        return run(work())
+    except BenchError as error:
+        fail(str(error))
+
+
+def _progress(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _print_json(record: dict[str, Any]) -> None:
+    import orjson  # noqa: PLC0415
+
+    typer.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+
+
+def _forks(text: str) -> tuple[int, ...]:
+    from app.bench.errors import BenchError  # noqa: PLC0415
+
+    if not all(word.strip() in ("1", "2", "3", "4", "5") for word in text.split(",")):
+        raise BenchError(f"--forks is numbers from 1 to 5 with commas between them, not {text!r}")
+    return tuple(dict.fromkeys(int(word) for word in text.split(",")))
+
+
+def media(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Ratios by CPU at one load, in under 50 s.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(help="Rounds in which all have their turn.", min=1)] = 3,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="A stage's measured part; 10, or 3 with --quick.", min=0.1),
+    ] = None,
+    forks: Annotated[
+        str, typer.Option(help="Customer sockets a call: numbers from 1 to 5, with commas.")
+    ] = "1,4",
+    calls: Annotated[
+        int | None,
+        typer.Option(help="Calls in the first stage; 60, or 20 with no C compiler.", min=1),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure this candidate and the naive relay. May be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Calls on one core, CPU and memory a call, latency: this service and peers beside it."""
+    from app.bench import report  # noqa: PLC0415 -- keeps --help fast
+    from app.bench.media import Plan, check_names, measure  # noqa: PLC0415
+    from app.bench.native import compiler  # noqa: PLC0415
+
+    def work() -> Coroutine[Any, Any, Any]:
+        check_names(only or ())
+        plan = Plan(
+            quick=quick,
+            rounds=rounds,
+            seconds=seconds or (3.0 if quick else 10.0),
+            forks=_forks(forks),
+            calls=calls or (60 if compiler() else 20),
+            only=tuple(only or ()),
+        )
+        return measure(plan, _progress)
+
+    result = _run(work)
+    if as_json:
+        _print_json(report.record(result))
+    else:
+        for line in report.lines(result):
+            typer.echo(line)
+    raise typer.Exit(1 if report.failed(result) else 0)
+
+
+def latency(
+    calls: Annotated[int, typer.Option(help="Calls that start within one second.", min=1)] = 50,
+    as_json: Json = False,
+) -> None:
+    """From a call's webhook to `start` at the app, and how exact marks and clear are."""
+    from app.bench import latency as bench  # noqa: PLC0415
+
+    result = _run(lambda: bench.measure(calls, _progress))
+    if as_json:
+        _print_json(bench.record(result))
+    else:
+        for line in bench.lines(result):
+            typer.echo(line)
+    raise typer.Exit(1 if bench.failed(result) else 0)
+
+
+def soak(
+    minutes: Annotated[float, typer.Option(help="How long calls come and go.", min=0.01)] = 1.0,
+    calls: Annotated[int, typer.Option(help="Calls at once.", min=1)] = 300,
+    as_json: Json = False,
+) -> None:
+    """Calls that come and go: frames lost, and whether memory, files and tasks stay flat."""
+    from app.bench import soak as bench  # noqa: PLC0415
+
+    result = _run(lambda: bench.measure(minutes, calls, _progress))
+    if as_json:
+        _print_json(bench.record(result))
+    else:
+        for line in bench.lines(result):
+            typer.echo(line)
+    raise typer.Exit(1 if bench.failed(result) else 0)
