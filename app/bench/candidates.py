@@ -105,11 +105,13 @@ class Service(Candidate):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where candidates are started. `directory` is the run's own and goes with it."""
+    """Where candidates are started. `directory` is the run's own and goes with it; packages are to
+    be fetched in `fetch` seconds."""
 
     generator: Generator
     core: int
     directory: Path
+    fetch: float = 180.0
 
 
 Starter = Callable[[Setting], AbstractAsyncContextManager[Candidate]]
@@ -171,7 +173,7 @@ async def _naive(setting: Setting) -> AsyncIterator[Candidate]:
 @asynccontextmanager
 async def _node(setting: Setting) -> AsyncIterator[Candidate]:
     node = await packages.node()
-    directory = await packages.prepare("node")
+    directory = await packages.prepare("node", setting.fetch)
     async with start_relay("node ws", setting, node, str(directory / "relay.mjs")) as relay:
         yield relay
 
@@ -179,7 +181,7 @@ async def _node(setting: Setting) -> AsyncIterator[Candidate]:
 @asynccontextmanager
 async def _bun(setting: Setting) -> AsyncIterator[Candidate]:
     await packages.node()  # npm's `bun` is unpacked with it
-    directory = await packages.prepare("bun")
+    directory = await packages.prepare("bun", setting.fetch)
     bun = str(directory / "node_modules" / ".bin" / "bun")
     async with start_relay("bun", setting, bun, str(directory / "relay.mjs")) as relay:
         yield relay
@@ -194,8 +196,9 @@ async def _c(setting: Setting) -> AsyncIterator[Candidate]:
 
 STARTERS: dict[str, Starter] = {
     BASELINE: _naive,
+    BRIDGE: start_service,
     "node ws": _node,
     "bun": _bun,
     "c epoll": _c,
-    BRIDGE: start_service,
 }
+"""In the order of their turns. What every machine can run comes first."""

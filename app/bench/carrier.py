@@ -31,8 +31,8 @@ _AT_ONCE = 20  # webhooks under way
 class App:
     """A customer's app: answers each call with a two-way stream and `forks - 1` one-way streams.
 
-    The call's number in the load is the caller's, `+1555` and seven digits. Everything else that is
-    posted, such as a stream's status, is counted by path.
+    The call's number in the load is the caller's, `+1555` and seven digits. With `status` the
+    streams' callbacks come here too; `posted` counts what came, by path.
     """
 
     def __init__(self, load_port: int, forks: int = 1, status: bool = False) -> None:
@@ -71,23 +71,21 @@ class App:
                     if name.lower() == "content-length":
                         length = int(value)
                 body = (await reader.readexactly(length)).decode()
-                answer = self._answer(head.split(" ")[1], body)
-                writer.write(answer)
-                if b"\r\nConnection: close\r\n" in answer:
+                writer.write(self._answer(head.split(" ")[1], body))
+                if self.status:
                     break
         writer.close()
 
     def _answer(self, path: str, body: str) -> bytes:
         self.posted[path] = self.posted.get(path, 0) + 1
+        # Where it is counted what is left over, no connection is kept for later.
+        close = b"Connection: close\r\n" if self.status else b""
         if path != "/voice":
-            # A connection kept for later would look like one that is left over.
-            return b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+            return b"HTTP/1.1 204 No Content\r\n%b\r\n" % close
         caller = parse_qs(body).get("From", [""])[0]
         content = self.document(int(caller[-7:] or 0)).encode()
-        return b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%b" % (
-            len(content),
-            content,
-        )
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n%bContent-Length: %d\r\n\r\n"
+        return head % (close, len(content)) + content
 
 
 class Carrier:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +23,9 @@ LEVELS = (25, 50, 80)
 QUICK = 45.0
 """Seconds that a quick run may take: what would go beyond is left out by name."""
 
+_QUICK_FETCH = 8.0
 _REPEATS = 2
+_AROUND = 1.0  # seconds to set a stage's calls up and to end them
 _SMOKE = Window(warm=0, rest=0, frames=10)
 
 Say = Callable[[str], None]
@@ -115,6 +117,8 @@ async def measure(plan: Plan, say: Say) -> Result:
         result = Result(plan, cores, generator.native)
         runner = Runner(result, generator, say, began)
         setting = Setting(generator, cores.measured, directory)
+        if plan.quick:
+            setting = replace(setting, fetch=_QUICK_FETCH)
         for name in plan.names:
             try:
                 candidate = await stack.enter_async_context(STARTERS[name](setting))
@@ -150,10 +154,12 @@ class Runner:
     async def quick(self) -> None:
         """Each candidate once, with the same load."""
         for candidate in self.candidates:
+            if self._lacks_time(1):
+                self._result.left_out[candidate.name] = f"{QUICK:g} s did not suffice"
+                continue
             row = Row(candidate.name, 1)
             self._result.rows.append(row)
-            stage = await self.stage(candidate, self._plan.calls, 1)
-            row.best.append(stage)
+            row.best.append(await self.stage(candidate, self._plan.calls, 1))
 
     async def full(self) -> None:
         """Capacities in rounds, then latencies at parts of them in rounds."""
@@ -208,20 +214,20 @@ class Runner:
         """A stage, again when the machine disturbed it or the load was late."""
         for _ in range(_REPEATS):
             stage = await self._run(candidate, calls, forks, self._plan.window)
-            if not (stage.void or stage.disturbed) or self._no_time:
+            if not (stage.void or stage.disturbed) or self._lacks_time(self._untried + 1):
                 return stage
             self._result.repeated += 1
         return await self._run(candidate, calls, forks, self._plan.window)
 
     @property
-    def _no_time(self) -> bool:
-        """Whether a quick run has none to spare for a repetition."""
-        if self._deadline is None:
-            return False
+    def _untried(self) -> int:
         begun = {stage.candidate for stage in self._result.stages}
-        left = sum(candidate.name not in begun for candidate in self.candidates) + 1
-        need = left * (self._plan.window.seconds + 1.5)
-        return time.monotonic() + need > self._deadline
+        return sum(candidate.name not in begun for candidate in self.candidates)
+
+    def _lacks_time(self, stages: int) -> bool:
+        """Whether a quick run has no time for so many stages more."""
+        need = stages * (self._plan.window.seconds + _AROUND)
+        return self._deadline is not None and time.monotonic() + need > self._deadline
 
     async def _run(self, candidate: Candidate, calls: int, forks: int, window: Window) -> Stage:
         stage = await run_stage(

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from app.bench.errors import MissingError
 
-_PATIENCE = 180.0  # seconds for npm
 _OLDEST_NODE = 20
 
 
@@ -33,10 +32,11 @@ async def node() -> str:
     return path
 
 
-async def prepare(peer: str, cache: Path | None = None) -> Path:
+async def prepare(peer: str, within: float, cache: Path | None = None) -> Path:
     """A directory with a peer's program and its locked packages; raises MissingError.
 
-    The packages are fetched by `npm ci`, unless an earlier run has done so for the same lock file.
+    The packages are fetched by `npm ci`, unless an earlier run has done so for the same lock file;
+    `within` bounds that, in seconds.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -55,7 +55,7 @@ async def prepare(peer: str, cache: Path | None = None) -> Path:
     done = directory / ".fetched"
     if not done.exists():
         command = (npm, "ci", "--prefix", str(directory), "--no-audit", "--no-fund")
-        status, told = await _output(*command, within=_PATIENCE)
+        status, told = await _output(*command, within=within)
         if status:
             reason = next((line for line in told.splitlines() if "code E" in line), "")
             raise MissingError(f"npm could not fetch its packages: {reason or 'see npm ci'}")
