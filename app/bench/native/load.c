@@ -39,8 +39,9 @@ static bool read_input(struct buffer *input)
     ssize_t got;
     while ((got = read(0, part, sizeof part)) > 0)
         buffer_add(input, part, (size_t)got);
+    bool open = got < 0 && errno == EAGAIN;
     take_lines(input);
-    return got < 0 && errno == EAGAIN;
+    return open;
 }
 
 /* A periodic timer goes on only when its count has been read. */
