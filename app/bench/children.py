@@ -24,6 +24,9 @@ _PIN = (
 )
 _LINE = 1 << 20
 
+STOP_SECONDS = 10.0
+"""After this long a process that was told to stop is killed."""
+
 PYTHON = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 """The environment in which a child that is Python finds this package."""
 
@@ -125,18 +128,22 @@ class Child:
             self._events.put_nowait(None)
 
     async def stop(self) -> None:
-        """End it, by force if it takes longer than 10 s."""
+        """End it, by force if it takes too long."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(STOP_SECONDS):
                     await self._process.wait()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.pid, signal.SIGKILL)
                 await self._process.wait()
         await asyncio.gather(*self._readers)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with contextlib.suppress(ConnectionError):
+            await self._process.stdin.wait_closed()
 
 
 def _environment() -> dict[str, str]:

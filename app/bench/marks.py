@@ -24,7 +24,8 @@ from app.bench.candidates import Service
 from app.bench.generator import Leg
 
 MARKS = 10
-_PATIENCE = 30.0
+PATIENCE = 30.0
+"""Seconds that a conversation may take."""
 _BEFORE_CLEAR = 0.5
 _LONG = 10 * 8_000  # bytes: ten seconds that are cleared long before their end
 
@@ -77,12 +78,13 @@ class Talks:
         """An app that sends audio of odd lengths with marks between, then some that it clears."""
         assert socket.request is not None
         number = int(socket.request.path.split("/")[2])
-        told = self.told[number]
         try:
-            async with asyncio.timeout(_PATIENCE):
-                told.set_result(await self._converse(socket, number))
+            async with asyncio.timeout(PATIENCE):
+                found = await self._converse(socket, number)
         except (TimeoutError, ConnectionClosed) as error:
-            told.set_result(Conversation(faults=[f"the conversation broke off: {error!r}"]))
+            found = Conversation(faults=[f"the conversation broke off: {error!r}"])
+        if not self.told[number].done():
+            self.told[number].set_result(found)
 
     async def _converse(self, socket: ServerConnection, number: int) -> Conversation:
         sid = ""
@@ -167,23 +169,28 @@ async def talk_all(service: Service, calls: int) -> list[Conversation]:
     """Let so many apps talk at once, each on a call of its own."""
     talks = Talks()
     load_port = service.app.load_port
+    carriers: list[asyncio.Task[None]] = []
     async with serve(talks.app, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         service.app.load_port = server.sockets[0].getsockname()[1]
         service.app.forks = 1
         try:
-            async with asyncio.TaskGroup() as group:
-                waiting = []
-                for number in range(calls):
-                    waiting.append(talks.expect(number))
-                    (leg,) = await service.carrier.call(number)
-                    group.create_task(talks.carrier(number, leg))
-                async with asyncio.timeout(_PATIENCE):
-                    told = await asyncio.gather(*waiting)
-                for number in range(calls):
-                    await service.carrier.hang_up(number)
+            waiting = [talks.expect(number) for number in range(calls)]
+            for number in range(calls):
+                (leg,) = await service.carrier.call(number)
+                carriers.append(asyncio.create_task(talks.carrier(number, leg)))
+            await asyncio.wait(waiting, timeout=2 * PATIENCE)
+            for told in waiting:
+                if not told.done():
+                    told.set_result(Conversation(faults=["the service did not reach the app"]))
+            for number in range(calls):
+                await service.carrier.hang_up(number)
+            await asyncio.wait(carriers, timeout=PATIENCE)
         finally:
             service.app.load_port = load_port
-    return list(told)
+            for task in carriers:
+                task.cancel()
+            await asyncio.gather(*carriers, return_exceptions=True)
+    return [told.result() for told in waiting]
 
 
 async def _play(socket: ServerConnection, sid: str, size: int, mark: str) -> None:

@@ -20,11 +20,18 @@ from app.bench.stage import Stage, run_stage
 
 LEVELS = (25, 50, 80)
 """Percents of its capacity at which a candidate's latency is measured."""
+STAGES = 12, 6
+"""The most stages in which a capacity is looked for: in the first round, and in a later one, which
+begins where the one before ended."""
+REPEATS = 2
+"""How often a stage is run again that the machine disturbed, or for which the load was late."""
 QUICK = 45.0
 """Seconds that a quick run may take: what would go beyond is left out by name."""
 
+LONGEST_QUICK = 5.0
+"""Seconds that the measured part of its stages may have."""
+
 _QUICK_FETCH = 8.0
-_REPEATS = 2
 _AROUND = 1.0  # seconds to set a stage's calls up and to end them
 _SMOKE = Window(warm=0, rest=0, frames=10)
 
@@ -193,9 +200,10 @@ class Runner:
                 row.best.append(best[candidate])
 
     def _search(self, row: Row) -> Search:
+        first, later = STAGES
         if row.capacity and row.capacity[-1]:
-            return Search(row.capacity[-1], growth=1.15, stages=6)
-        return Search(self._plan.calls)
+            return Search(row.capacity[-1], growth=1.15, stages=later)
+        return Search(self._plan.calls, stages=first)
 
     @property
     def _lower_bounds(self) -> bool:
@@ -212,7 +220,7 @@ class Runner:
 
     async def stage(self, candidate: Candidate, calls: int, forks: int) -> Stage:
         """A stage, again when the machine disturbed it or the load was late."""
-        for _ in range(_REPEATS):
+        for _ in range(REPEATS):
             stage = await self._run(candidate, calls, forks, self._plan.window)
             if not (stage.void or stage.disturbed) or self._lacks_time(self._untried + 1):
                 return stage

@@ -27,7 +27,7 @@ ended is bounded, and needs some minutes to reach its bound."""
 GROWTH = 0.005
 """Memory that grows by more than this share of itself in a minute is not flat."""
 
-_SHORTEST, _LONGEST = 500, 1500  # frames of a call: 10 to 30 s
+_LONGEST = 1500  # frames of a call, 30 s; in a short run a third of it; at least a third of this
 _PATIENCE = 20.0  # seconds for a call to come up, and for the end of one that has said all
 _SAMPLES = 120
 _CALLBACKS = 2  # a stream's status callbacks: started and stopped
@@ -178,7 +178,8 @@ class Soak:
         seconds = self._minutes * 60
         await asyncio.sleep(min(15.0, seconds / 4) * index / self._calls)
         while (left := seconds - (time.monotonic() - self._began)) > 0:
-            frames = self._lengths.randrange(_SHORTEST, _LONGEST)
+            longest = min(_LONGEST, round(seconds * 50 / 3))
+            frames = self._lengths.randint(longest // 3, longest)
             await self._call(max(25, min(frames, round(left * 50))))
 
     async def _call(self, frames: int) -> None:

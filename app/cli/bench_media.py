@@ -71,11 +71,14 @@ def media(
 ) -> None:
     """Calls on one core, CPU and memory a call, latency: this service and peers beside it."""
     from app.bench import report  # noqa: PLC0415 -- keeps --help fast
-    from app.bench.media import Plan, check_names, measure  # noqa: PLC0415
+    from app.bench.errors import BenchError  # noqa: PLC0415
+    from app.bench.media import LONGEST_QUICK, Plan, check_names, measure  # noqa: PLC0415
     from app.bench.native import compiler  # noqa: PLC0415
 
     def work() -> Coroutine[Any, Any, Any]:
         check_names(only or ())
+        if quick and seconds and seconds > LONGEST_QUICK:
+            raise BenchError(f"--quick leaves {LONGEST_QUICK:g} s for a stage at most")
         plan = Plan(
             quick=quick,
             rounds=rounds,
