@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +32,7 @@ def create_router(service: Service) -> APIRouter:
             "status": "ready" if ready else "draining" if service.draining else "full",
             "calls": len(service.calls),
             "callbacks_pending": service.engine.sender.pending,
+            "tasks": len(asyncio.all_tasks()),
         }
 
     @router.get("/calls", tags=["calls"])

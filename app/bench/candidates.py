@@ -5,28 +5,31 @@ from __future__ import annotations
 import asyncio
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from types import MappingProxyType
 
 from app.bench import machine, native, packages
 from app.bench.carrier import SIGNING_KEY, App, Carrier
 from app.bench.children import PYTHON, Child
-from app.bench.errors import CarrierError
+from app.bench.errors import BenchError, CarrierError
 from app.bench.generator import Generator, Leg
+from app.bench.stand import Stand
+from app.bench.variants import Environment
 
 BASELINE = "naive"
 BRIDGE = "twiml-bridge"
 
 _START = 30.0  # seconds until a candidate listens
+_AT_ONCE = 20  # webhooks under way while a stage's calls are set up
 
 
 class Candidate(ABC):
     """A relay that runs. Its calls are opened through the load."""
 
-    def __init__(self, name: str, child: Child) -> None:
-        self.name = name
+    def __init__(self, child: Child) -> None:
+        self.name = child.name
         self.child = child
         self.idle_rss = 0
         """Bytes before its first measured call."""
@@ -59,8 +62,8 @@ class Candidate(ABC):
 class Relay(Candidate):
     """A peer: the URL of a carrier's socket tells it where the apps are."""
 
-    def __init__(self, name: str, child: Child, port: int) -> None:
-        super().__init__(name, child)
+    def __init__(self, child: Child, port: int) -> None:
+        super().__init__(child)
         self._port = port
 
     async def _begin(self, generator: Generator, numbers: Sequence[int], forks: int) -> list[str]:
@@ -74,7 +77,7 @@ class Service(Candidate):
     """The bridge, called as SignalWire calls it."""
 
     def __init__(self, child: Child, carrier: Carrier, app: App) -> None:
-        super().__init__(BRIDGE, child)
+        super().__init__(child)
         self.carrier = carrier
         self.app = app
         self._calls: list[int] = []
@@ -82,10 +85,12 @@ class Service(Candidate):
     async def _begin(self, generator: Generator, numbers: Sequence[int], forks: int) -> list[str]:
         self.app.forks = forks
         self._calls = list(numbers)
+        slots = asyncio.Semaphore(_AT_ONCE)
 
         async def begin(number: int) -> str:
             try:
-                legs = await self.carrier.call(number)
+                async with slots:
+                    legs = await self.carrier.call(number)
             except CarrierError as error:
                 return str(error)
             generator.open(number, legs, forks)
@@ -97,49 +102,47 @@ class Service(Candidate):
         """Have a call that was begun by other means ended with the rest."""
         self._calls.append(number)
 
+    def taken(self) -> list[int]:
+        """The calls that are to be ended, from now on by other means."""
+        calls, self._calls = self._calls, []
+        return calls
+
     async def close(self, generator: Generator) -> None:
         await super().close(generator)
-        await asyncio.gather(*map(self.carrier.hang_up, self._calls))
-        self._calls = []
+        await asyncio.gather(*map(self.carrier.hang_up, self.taken()))
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Where candidates are started. `directory` is the run's own and goes with it; packages are to
-    be fetched in `fetch` seconds."""
-
-    generator: Generator
-    core: int
-    directory: Path
-    fetch: float = 180.0
-
-
-Starter = Callable[[Setting], AbstractAsyncContextManager[Candidate]]
+Starter = Callable[[Stand], AbstractAsyncContextManager[Candidate]]
 """Starts a candidate; raises MissingError, BuildError or ChildError when it cannot run here."""
 
 
 @asynccontextmanager
 async def start_service(
-    setting: Setting, *, status: bool = False, **settings: str
+    stand: Stand,
+    *,
+    name: str = BRIDGE,
+    environment: Environment = MappingProxyType({}),
+    status: bool = False,
 ) -> AsyncIterator[Service]:
     """The service as it ships, in local mode so that it reaches apps on this machine.
 
-    `status`: the app asks for stream callbacks. `settings` are the service's own, by name.
+    `environment` is what it is started with beside that; `status`: the app asks for its streams'
+    callbacks.
     """
-    app = App(setting.generator.port, status=status)
+    app = App(stand.generator.port, status=status)
     async with app.serve() as voice_url:
         child = await Child.start(
-            BRIDGE,
+            name,
             *(sys.executable, "-c", "from app.cli import main; main()"),
             *("serve", "--local", "--port", "0"),
-            cores=(setting.core,),
-            directory=str(setting.directory),  # where no .env of the user's is
+            cores=(stand.cores.measured,),
+            directory=str(stand.directory),  # where no .env of the user's is
             environment={
                 **PYTHON,
                 "TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY": SIGNING_KEY,
                 "TWIML_BRIDGE_VOICE_URL": voice_url,
                 "TWIML_BRIDGE_LOG_FORMAT": "json",
-                **{f"TWIML_BRIDGE_{name.upper()}": value for name, value in settings.items()},
+                **environment,
             },
             on_error=True,
         )
@@ -153,52 +156,61 @@ async def start_service(
 
 
 @asynccontextmanager
-async def start_relay(name: str, setting: Setting, *command: str) -> AsyncIterator[Relay]:
+async def start_relay(name: str, stand: Stand, *command: str) -> AsyncIterator[Relay]:
     """A relay that prints the port it listens on."""
-    child = await Child.start(name, *command, cores=(setting.core,), environment=PYTHON)
+    child = await Child.start(name, *command, cores=(stand.cores.measured,), environment=PYTHON)
     try:
         listening = await child.event(_START, type="listening")
-        yield Relay(name, child, listening["port"])
+        yield Relay(child, listening["port"])
     finally:
         await child.stop()
 
 
 @asynccontextmanager
-async def _naive(setting: Setting) -> AsyncIterator[Candidate]:
+async def _naive(stand: Stand) -> AsyncIterator[Candidate]:
     command = (sys.executable, "-m", "app.bench.peers.naive")
-    async with start_relay(BASELINE, setting, *command) as relay:
+    async with start_relay(BASELINE, stand, *command) as relay:
         yield relay
 
 
 @asynccontextmanager
-async def _node(setting: Setting) -> AsyncIterator[Candidate]:
+async def _node(stand: Stand) -> AsyncIterator[Candidate]:
     node = await packages.node()
-    directory = await packages.prepare("node", setting.fetch)
-    async with start_relay("node ws", setting, node, str(directory / "relay.mjs")) as relay:
+    directory = await packages.prepare("node", stand.fetch)
+    async with start_relay("node ws", stand, node, str(directory / "relay.mjs")) as relay:
         yield relay
 
 
 @asynccontextmanager
-async def _bun(setting: Setting) -> AsyncIterator[Candidate]:
+async def _bun(stand: Stand) -> AsyncIterator[Candidate]:
     await packages.node()  # npm's `bun` is unpacked with it
-    directory = await packages.prepare("bun", setting.fetch)
+    directory = await packages.prepare("bun", stand.fetch)
     bun = str(directory / "node_modules" / ".bin" / "bun")
-    async with start_relay("bun", setting, bun, str(directory / "relay.mjs")) as relay:
+    async with start_relay("bun", stand, bun, str(directory / "relay.mjs")) as relay:
         yield relay
 
 
 @asynccontextmanager
-async def _c(setting: Setting) -> AsyncIterator[Candidate]:
-    program = await native.build("relay", setting.directory)
-    async with start_relay("c epoll", setting, str(program)) as relay:
+async def _c(stand: Stand) -> AsyncIterator[Candidate]:
+    program = await native.build("relay", stand.directory)
+    async with start_relay("c epoll", stand, str(program)) as relay:
         yield relay
 
 
-STARTERS: dict[str, Starter] = {
-    BASELINE: _naive,
-    BRIDGE: start_service,
-    "node ws": _node,
-    "bun": _bun,
-    "c epoll": _c,
-}
-"""In the order of their turns. What every machine can run comes first."""
+def starters(variants: Mapping[str, Environment]) -> dict[str, Starter]:
+    """All candidates in the order of their turns. What every machine can run comes first.
+
+    `variants` are the service again, each in an environment of its own. Raises BenchError when one
+    has another candidate's name.
+    """
+    ours: dict[str, Starter] = {
+        name: partial(start_service, name=name, environment=environment)
+        for name, environment in variants.items()
+    }
+    peers = {"node ws": _node, "bun": _bun, "c epoll": _c}
+    found = {BASELINE: _naive, BRIDGE: start_service, **ours, **peers}
+    if len(found) < len(ours) + len(peers) + 2:
+        raise BenchError(
+            f"a name given with --also is one of {BASELINE}, {BRIDGE}, {', '.join(peers)}"
+        )
+    return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,22 +26,25 @@ from bridge.signature import sign
 SIGNING_KEY = "PSK_benchmark"
 _TO = "+15550000000"
 _ACCOUNT = "5eed0000-0000-4000-8000-000000000000"
-_AT_ONCE = 20  # webhooks under way
+_CONNECTIONS = 100  # to the service's webhooks
 
 
 class App:
     """A customer's app: answers each call with a two-way stream and `forks - 1` one-way streams.
 
     The call's number in the load is the caller's, `+1555` and seven digits. With `status` the
-    streams' callbacks come here too; `posted` counts what came, by path.
+    streams' callbacks come here too; `calls` counts the calls that came, `events` the callbacks by
+    their StreamEvent (T section 8).
     """
 
     def __init__(self, load_port: int, forks: int = 1, status: bool = False) -> None:
         self.load_port = load_port
         self.forks = forks
         self.status = status
-        self.posted: dict[str, int] = {}
+        self.calls = 0
+        self.events: Counter[str] = Counter()
         self.port = 0
+        self._connections: set[asyncio.StreamWriter] = set()
 
     def document(self, call: int) -> str:
         status = f' statusCallback="http://127.0.0.1:{self.port}/status"' if self.status else ""
@@ -60,8 +64,14 @@ class App:
             yield f"http://127.0.0.1:{self.port}/voice"
         finally:
             server.close()
+            left = tuple(self._connections)
+            for connection in left:
+                connection.close()
+            closing = (connection.wait_closed() for connection in left)
+            await asyncio.gather(*closing, return_exceptions=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -75,14 +85,17 @@ class App:
                 if self.status:
                     break
         writer.close()
+        self._connections.discard(writer)
 
     def _answer(self, path: str, body: str) -> bytes:
-        self.posted[path] = self.posted.get(path, 0) + 1
+        form = parse_qs(body)
         # Where it is counted what is left over, no connection is kept for later.
         close = b"Connection: close\r\n" if self.status else b""
         if path != "/voice":
+            self.events.update(form.get("StreamEvent", ["none"]))
             return b"HTTP/1.1 204 No Content\r\n%b\r\n" % close
-        caller = parse_qs(body).get("From", [""])[0]
+        self.calls += 1
+        caller = form.get("From", [""])[0]
         content = self.document(int(caller[-7:] or 0)).encode()
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n%bContent-Length: %d\r\n\r\n"
         return head % (close, len(content)) + content
@@ -95,12 +108,11 @@ class Carrier:
         self._base_url = base_url
         self._client = client
         self._sids: dict[int, str] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, base_url: str) -> AsyncIterator[Carrier]:
-        limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
+        limits = httpx.Limits(max_connections=_CONNECTIONS)
         async with httpx.AsyncClient(trust_env=False, timeout=30, limits=limits) as client:
             yield cls(base_url, client)
 
@@ -142,13 +154,12 @@ class Carrier:
         }
         url = self._base_url + path
         signature = sign(SIGNING_KEY, url, form.items())
-        async with self._slots:
-            try:
-                return await self._client.post(
-                    url, data=form, headers={"X-SignalWire-Signature": signature}
-                )
-            except httpx.HTTPError as error:
-                raise CarrierError(f"the service does not answer: {error!r}") from error
+        try:
+            return await self._client.post(
+                url, data=form, headers={"X-SignalWire-Signature": signature}
+            )
+        except httpx.HTTPError as error:
+            raise CarrierError(f"the service does not answer: {error!r}") from error
 
 
 def legs_of(document: bytes) -> list[Leg]:

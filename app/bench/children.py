@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections import deque
@@ -17,11 +18,7 @@ from app.bench.errors import ChildError
 
 Event = dict[str, Any]
 
-_PIN = (
-    "import os,sys;"
-    "os.sched_setaffinity(0,map(int,sys.argv[1].split(',')));"
-    "os.execvp(sys.argv[2],sys.argv[2:])"
-)
+_LAUNCH = str(Path(__file__).with_name("launch.py"))
 _LINE = 1 << 20
 
 STOP_SECONDS = 10.0
@@ -62,27 +59,24 @@ class Child:
         directory: str | None = None,
         on_error: bool = False,
     ) -> Child:
-        """Start a command that stays on `cores` with all that it starts.
+        """Start a command that stays on `cores` with all that it starts, and ends when we do.
 
-        `on_error`: its events come on standard error. Raises ChildError when it cannot be run.
+        `on_error`: its events come on standard error. Raises ChildError when there is no such
+        command.
         """
-        if cores:
-            # The child pins itself before it becomes the command: no thread of it is too early.
-            wanted = ",".join(map(str, sorted(cores)))
-            command = (sys.executable, "-I", "-S", "-c", _PIN, wanted, *command)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=directory,
-                env={**_environment(), **(environment or {})},
-                limit=_LINE,
-                start_new_session=True,  # Ctrl-C is for us; what we started we end
-            )
-        except OSError as error:
-            raise ChildError(f"{name}: cannot run {command[0]}: {error.strerror}") from error
+        if shutil.which(command[0]) is None:
+            raise ChildError(f"{name}: there is no command {command[0]}")
+        wanted = ",".join(map(str, sorted(cores))) or "-"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", _LAUNCH, wanted, str(os.getpid()), *command),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=directory,
+            env={**_environment(), **(environment or {})},
+            limit=_LINE,
+            start_new_session=True,  # Ctrl-C is for us; what we started we end
+        )
         return cls(name, process, on_error=on_error)
 
     def send(self, line: str) -> None:
@@ -128,22 +122,48 @@ class Child:
             self._events.put_nowait(None)
 
     async def stop(self) -> None:
-        """End it, by force if it takes too long."""
+        """End it and all that it started, by force what takes too long."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self._process.wait()
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.pid, signal.SIGKILL)
-                await self._process.wait()
+        await _end(self._process, STOP_SECONDS)
         await asyncio.gather(*self._readers)
         assert self._process.stdin is not None
         self._process.stdin.close()
         with contextlib.suppress(ConnectionError):
             await self._process.stdin.wait_closed()
+
+
+async def output(*command: str, within: float) -> tuple[int, str]:
+    """A command's status and all that it says; status 1 when it takes longer than `within` s."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(within):
+            told, _ = await process.communicate()
+    except TimeoutError:
+        return 1, f"code ETIMEDOUT: nothing in {within:g} s"
+    finally:
+        await _end(process, 0)
+    return process.returncode or 0, told.decode(errors="replace")
+
+
+async def _end(process: asyncio.subprocess.Process, patience: float) -> None:
+    """Wait for the leader of a session so long; then kill whatever there is left of it."""
+    try:
+        async with asyncio.timeout(patience):
+            await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def _environment() -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,16 @@ def _of_one(entry: Path) -> Usage:
     return Usage(cpu, waited, pages * _PAGE, len(list((entry / "fd").iterdir())), len(threads))
 
 
+def placement(members: Iterable[int]) -> set[tuple[tuple[int, ...], int]]:
+    """On which cores these processes' threads may run, and in which scheduling class."""
+    found = set()
+    for member in members:
+        for thread in map(int, os.listdir(PROC / str(member) / "task")):  # noqa: PTH208
+            cores_ = tuple(sorted(os.sched_getaffinity(thread)))
+            found.add((cores_, os.sched_getscheduler(thread)))
+    return found
+
+
 def cores() -> dict[int, Core]:
     """Each core by its number."""
     return parse_cores((PROC / "stat").read_text())
@@ -151,6 +162,17 @@ class Layout:
     def shared(self) -> bool:
         """Whether there is one core only, so that the load slows down what it measures."""
         return self.load == (self.measured,)
+
+
+@contextmanager
+def staying_on(cores_: Iterable[int]) -> Iterator[None]:
+    """Keep this process, and what it starts, on these cores for a while."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores_)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def layout(usable: Iterable[int] | None = None) -> Layout:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
-from app.bench import machine, native
-from app.bench.candidates import BASELINE, STARTERS, Candidate, Setting
+from app.bench import machine
+from app.bench.candidates import BASELINE, Candidate, Starter, starters
 from app.bench.errors import BenchError, BuildError, ChildError, MissingError
 from app.bench.generator import Generator, Window
 from app.bench.machine import Layout
 from app.bench.search import Search
 from app.bench.stage import Stage, run_stage
+from app.bench.stand import FETCH, Say, open_stand
+from app.bench.variants import Environment
 
 LEVELS = (25, 50, 80)
 """Percents of its capacity at which a candidate's latency is measured."""
@@ -35,13 +36,12 @@ _QUICK_FETCH = 8.0
 _AROUND = 1.0  # seconds to set a stage's calls up and to end them
 _SMOKE = Window(warm=0, rest=0, frames=10)
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is asked for. `seconds` is a stage's measured part; `calls` the load to begin with, for
-    a quick run the only one. `only` names candidates, none for all."""
+    a quick run the only one. `only` names candidates, none for all; `also` has the service again, in
+    environments of their own, by names of their own."""
 
     quick: bool = False
     rounds: int = 3
@@ -49,15 +49,24 @@ class Plan:
     forks: tuple[int, ...] = (1, 4)
     calls: int = 60
     only: tuple[str, ...] = ()
+    also: Mapping[str, Environment] = field(default_factory=dict)
 
     @property
     def window(self) -> Window:
         return Window(frames=max(1, round(self.seconds * 50)))
 
     @property
-    def names(self) -> list[str]:
-        """The candidates in the order of their turns; the baseline of all ratios is among them."""
-        return [name for name in STARTERS if not self.only or name in (*self.only, BASELINE)]
+    def starters(self) -> dict[str, Starter]:
+        """The candidates in the order of their turns; the baseline of all ratios is among them.
+
+        Raises BenchError for a name in `only` that no candidate has.
+        """
+        known = starters(self.also)
+        for name in self.only:
+            if name not in known:
+                raise BenchError(f"there is no candidate {name!r}; there are {', '.join(known)}")
+        wanted = {*self.only, *self.also, BASELINE}
+        return {name: starter for name, starter in known.items() if not self.only or name in wanted}
 
 
 @dataclass(slots=True)
@@ -93,42 +102,21 @@ class Result:
         return next((row for row in self.rows if (row.name, row.forks) == (name, forks)), None)
 
 
-@asynccontextmanager
-async def load_running(directory: Path, cores: Layout, say: Say) -> AsyncIterator[Generator]:
-    """The load, in C where there is a compiler."""
-    try:
-        program: Path | None = await native.build("load", directory)
-    except BuildError as error:
-        say(f"the load runs in Python, so capacities are lower bounds: {error}")
-        program = None
-    generator = await Generator.start(program, cores.load)
-    try:
-        yield generator
-    finally:
-        await generator.close()
-
-
 async def measure(plan: Plan, say: Say) -> Result:
     """Run the benchmark. `say` is told of its progress.
 
     Raises BenchError when this machine cannot run it, ChildError when a part of it fails.
     """
-    if not machine.supported():
-        raise BenchError("a benchmark needs Linux: it pins processes and reads /proc")
-    machine.raise_file_limit()
     began = time.monotonic()
-    async with AsyncExitStack() as stack:
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="twiml-bridge-bench-")))
-        cores = machine.layout()
-        generator = await stack.enter_async_context(load_running(directory, cores, say))
-        result = Result(plan, cores, generator.native)
-        runner = Runner(result, generator, say, began)
-        setting = Setting(generator, cores.measured, directory)
-        if plan.quick:
-            setting = replace(setting, fetch=_QUICK_FETCH)
-        for name in plan.names:
+    async with (
+        open_stand(say, _QUICK_FETCH if plan.quick else FETCH) as stand,
+        AsyncExitStack() as running,
+    ):
+        result = Result(plan, stand.cores, stand.generator.native)
+        runner = Runner(result, stand.generator, say, began)
+        for name, starter in plan.starters.items():
             try:
-                candidate = await stack.enter_async_context(STARTERS[name](setting))
+                candidate = await running.enter_async_context(starter(stand))
                 await runner.warm(candidate)
             except (MissingError, BuildError, ChildError) as error:
                 result.left_out[name] = str(error)
@@ -156,6 +144,9 @@ class Runner:
         stage = await self._run(candidate, 2, 1, _SMOKE)
         if stage.report is None or stage.report.faults:
             raise ChildError(f"{candidate.name} does not relay: {stage.outcome}")
+        due = ((self._result.cores.measured,), os.sched_getscheduler(0))
+        if machine.placement(candidate.members()) != {due}:
+            raise ChildError(f"{candidate.name} left its core, or its scheduling class")
         candidate.idle_rss = machine.usage(candidate.members()).rss
 
     async def quick(self) -> None:
@@ -189,7 +180,7 @@ class Runner:
                     continue
                 calls = search.next
                 stage = await self.stage(candidate, calls, rows[candidate].forks)
-                search.tell(calls, stage.passed, void=stage.void, share=stage.share)
+                search.tell(calls, stage.passed, limited=stage.limited, share=stage.share)
                 if calls == search.passed:
                     best[candidate] = stage
         for candidate, search in searches.items():
@@ -246,10 +237,3 @@ class Runner:
             self._say(f"{candidate.name}: {calls} calls, {forks} forks: {stage.outcome}")
         await asyncio.sleep(0)
         return stage
-
-
-def check_names(only: Sequence[str]) -> None:
-    """Raises BenchError for a name that no candidate has."""
-    for name in only:
-        if name not in STARTERS:
-            raise BenchError(f"there is no candidate {name!r}; there are {', '.join(STARTERS)}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from app.bench.children import output
 from app.bench.errors import BuildError
 
 SOURCES = {"load": ("load.c", "sockets.c", "talk.c"), "relay": ("relay.c",)}
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
+_BUILD = 60.0  # seconds
 
 
 def compiler() -> list[str] | None:
@@ -34,18 +35,16 @@ async def build(program: str, directory: Path, *more: str) -> Path:
         raise BuildError("there is no C compiler (cc, gcc, clang, or CC)")
     target = directory / program
     with as_file(files(__package__).joinpath("native")) as source:
-        process = await asyncio.create_subprocess_exec(
+        status, told = await output(
             *command,
             *FLAGS,
             *more,
             "-o",
             str(target),
             *(str(source / name) for name in SOURCES[program]),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            within=_BUILD,
         )
-        told, _ = await process.communicate()
-    if process.returncode:
-        lines = told.decode(errors="replace").splitlines()
+    if status:
+        lines = told.splitlines()
         raise BuildError("\n".join([f"{command[0]} cannot build {program}:", *lines[:5]]))
     return target

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from app.bench.children import output
 from app.bench.errors import MissingError
 
 _OLDEST_NODE = 20
@@ -25,7 +25,7 @@ async def node() -> str:
     path = shutil.which("node")
     if path is None:
         raise MissingError("there is no Node.js")
-    status, told = await _output(path, "--version", within=20)
+    status, told = await output(path, "--version", within=20)
     major = told.strip().removeprefix("v").partition(".")[0]
     if status or not major.isdecimal() or int(major) < _OLDEST_NODE:
         raise MissingError(f"Node.js {_OLDEST_NODE} is needed, this is {told.strip() or 'broken'}")
@@ -55,27 +55,9 @@ async def prepare(peer: str, within: float, cache: Path | None = None) -> Path:
     done = directory / ".fetched"
     if not done.exists():
         command = (npm, "ci", "--prefix", str(directory), "--no-audit", "--no-fund")
-        status, told = await _output(*command, within=within)
+        status, told = await output(*command, within=within)
         if status:
             reason = next((line for line in told.splitlines() if "code E" in line), "")
             raise MissingError(f"npm could not fetch its packages: {reason or 'see npm ci'}")
         done.touch()
     return directory
-
-
-async def _output(*command: str, within: float) -> tuple[int, str]:
-    """A command's status and what it says; status 1 when it takes too long."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(within):
-            told, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return 1, f"code ETIMEDOUT: nothing in {within:g} s"
-    return process.returncode or 0, told.decode(errors="replace")

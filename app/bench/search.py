@@ -37,16 +37,16 @@ class Search:
         self.failed: int | None = None
         """The least load that was not."""
         self.limited = False
-        """Whether the least load that failed was void: the load, not the candidate, was full."""
+        """Whether at the least load that failed it was the load that was full."""
         self.next: int | None = max(1, min(first, limit))
 
-    def tell(self, calls: int, passed: bool, *, void: bool = False, share: float = 0.0) -> None:
-        """A load was carried or not; `void`: that is not known, as the load was late."""
+    def tell(self, calls: int, passed: bool, *, limited: bool = False, share: float = 0.0) -> None:
+        """A load was carried or not; `limited`: if not, that may be due to the load itself."""
         self._left -= 1
         if passed:
             self.passed = max(self.passed, calls)
         elif self.failed is None or calls < self.failed:
-            self.failed, self.limited = calls, void
+            self.failed, self.limited = calls, limited
         self.next = self._choose(share)
 
     @property

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.bench import machine
-from app.bench.candidates import Service, Setting, start_service
+from app.bench.burst import STARTED, STOPPED, Burst, burst
+from app.bench.candidates import Service, start_service
 from app.bench.children import Event
-from app.bench.errors import BenchError, CarrierError
+from app.bench.errors import CarrierError
 from app.bench.generator import Generator, Report
-from app.bench.media import Say, load_running
 from app.bench.stage import LATE_MS
+from app.bench.stand import Say, open_stand
+from app.bench.variants import Environment
 
 JUDGED_MINUTES = 10.0
 """A shorter run says its slope of memory and does not judge it: what is kept of calls that have
@@ -30,7 +30,8 @@ GROWTH = 0.005
 _LONGEST = 1500  # frames of a call, 30 s; in a short run a third of it; at least a third of this
 _PATIENCE = 20.0  # seconds for a call to come up, and for the end of one that has said all
 _SAMPLES = 120
-_CALLBACKS = 2  # a stream's status callbacks: started and stopped
+_LEFT = ("files", "threads", "tasks", "calls", "callbacks_pending")
+"""Of what no more may be left than there was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,18 @@ class Sample:
     rss: int
     files: int
     threads: int
+    tasks: int
     calls: int
     callbacks_pending: int
 
 
 @dataclass(slots=True)
 class Result:
-    """What came of it. `before` and `after`: without any call; `samples` in between."""
+    """What came of it. `before` and `after`: without any call; `samples` in between.
+
+    `stops` counts apps that were told `stop`, `forced` sockets that the service left open, `events`
+    the streams' callbacks.
+    """
 
     minutes: float
     calls: int
@@ -61,15 +67,20 @@ class Result:
     faults: dict[str, int] = field(default_factory=dict)
     stops: int = 0
     forced: int = 0
-    callbacks: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+    burst: Burst | None = None
     late_p99: float = 0.0
     delays: list[float] = field(default_factory=list)
 
     @property
     def slope(self) -> float:
         """KiB a minute by which memory grew in the second half of the run."""
+        return self.growth("rss") / 1024
+
+    def growth(self, name: str) -> float:
+        """By how much a sample's number grew in a minute, in the second half of the run."""
         half = self.samples[len(self.samples) // 2 :]
-        return 60 / 1024 * slope([(sample.at, sample.rss) for sample in half])
+        return 60 * slope([(sample.at, getattr(sample, name)) for sample in half])
 
     @property
     def flat(self) -> bool | None:
@@ -88,15 +99,16 @@ class Result:
             found.append(f"{self.ended - self.stops} apps were not told `stop`")
         if self.forced:
             found.append(f"{self.forced} sockets were left open by the service")
-        if self.callbacks != _CALLBACKS * self.ended and not self.refused:
-            found.append(f"{self.callbacks} callbacks came for {self.ended} streams")
-        for name in ("files", "threads", "calls", "callbacks_pending"):
+        for name in (STARTED, STOPPED):
+            if self.events.get(name, 0) != self.ended and not self.refused:
+                found.append(f"{self.events.get(name, 0)} {name} came of {self.ended} streams")
+        for name in _LEFT:
             left = getattr(self.after, name) - getattr(self.before, name)
             if left > 0:
                 found.append(f"{left} {name.replace('_', ' ')} are left when all calls have ended")
         if self.flat is False:
             found.append(f"memory grew by {self.slope:.0f} KiB a minute")
-        return found
+        return found + (self.burst.complaints if self.burst else [])
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -107,18 +119,24 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - middle) * y for x, y in points) / spread if spread else 0.0
 
 
-async def measure(minutes: float, calls: int, say: Say) -> Result:
-    """Keep so many calls going for so long; raises BenchError when this machine cannot."""
-    if not machine.supported():
-        raise BenchError("a benchmark needs Linux: it pins processes and reads /proc")
-    machine.raise_file_limit()
-    async with AsyncExitStack() as stack:
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="twiml-bridge-bench-")))
-        cores = machine.layout()
-        generator = await stack.enter_async_context(load_running(directory, cores, say))
-        setting = Setting(generator, cores.measured, directory)
-        service = await stack.enter_async_context(start_service(setting, status=True))
-        return await Soak(service, generator, minutes, calls, say).run()
+async def measure(
+    minutes: float, calls: int, in_burst: int, environment: Environment, say: Say
+) -> Result:
+    """Keep so many calls going for so long, then have `in_burst` come and go within a second each.
+
+    Raises BenchError when this machine or the service cannot.
+    """
+    async with (
+        open_stand(say) as stand,
+        start_service(stand, environment=environment, status=True) as service,
+    ):
+        soak = Soak(service, stand.generator, minutes, calls, say)
+        result = await soak.run()
+        if in_burst:
+            say(f"{in_burst} calls start within one second and end within one second")
+            result.burst = await burst(service, stand.generator, in_burst)
+            result.after = await soak.settled(result.before)
+        return result
 
 
 class Soak:
@@ -143,7 +161,7 @@ class Soak:
         before = await self._sample()
         result = self._result = Result(self._minutes, self._calls, before, before)
         self._began = time.monotonic()
-        callbacks = self._posted()
+        events = Counter(self._service.app.events)
         listening = asyncio.create_task(self._listen())
         watching = asyncio.create_task(self._watch(result))
         calling = asyncio.create_task(self._keep_all_calling())
@@ -156,8 +174,8 @@ class Soak:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        result.after = await self._settled(before)
-        result.callbacks = self._posted() - callbacks
+        result.after = await self.settled(before)
+        result.events = dict(self._service.app.events - events)
         return result
 
     async def _settle_first_calls(self) -> None:
@@ -166,7 +184,7 @@ class Soak:
         await self._service.close(self._generator)
         if failures:
             raise CarrierError(f"the service takes no calls: {failures[0]}")
-        await self._settled(None)
+        await self.settled(None)
 
     async def _keep_all_calling(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -250,24 +268,24 @@ class Soak:
             usage.rss,
             usage.files,
             usage.threads,
+            int(told["tasks"]),
             int(told["calls"]),
             int(told["callbacks_pending"]),
         )
 
-    async def _settled(self, before: Sample | None) -> Sample:
+    async def settled(self, before: Sample | None) -> Sample:
         """The service when its calls, their callbacks and their sockets are gone, or after 10 s."""
         deadline = time.monotonic() + 10
         while True:
             sample = await self._sample()
             gone = not sample.calls and not sample.callbacks_pending
-            if gone and (before is None or sample.files <= before.files):
+            if before is not None:
+                gone &= sample.files <= before.files and sample.tasks <= before.tasks
+            if gone:
                 return sample
             if time.monotonic() > deadline:
                 return sample
             await asyncio.sleep(0.2)
-
-    def _posted(self) -> int:
-        return self._service.app.posted.get("/status", 0)
 
 
 def failed(result: Result) -> bool:
@@ -277,15 +295,18 @@ def failed(result: Result) -> bool:
 def lines(result: Result) -> list[str]:
     """For a person."""
     first, last = result.before, result.after
+    verdict = {True: "flat", False: "growing", None: "too short a run to judge"}[result.flat]
     told = [
         f"{result.minutes:g} minutes, {result.calls} calls at once, {result.ended} in all",
-        f"frames: {result.sent} sent, {result.lost} lost; callbacks: {result.callbacks}",
-        f"memory: {first.rss / 2**20:.1f} MiB before, {last.rss / 2**20:.1f} MiB after",
-        f"memory's slope, second half: {result.slope:+.0f} KiB a minute, "
-        + {True: "flat", False: "growing", None: "too short a run to judge"}[result.flat],
-        f"files: {first.files} before, {last.files} after",
-        f"threads: {first.threads} before, {last.threads} after",
+        f"frames: {result.sent} sent, {result.lost} lost; callbacks: {sum(result.events.values())}",
+        f"memory: {first.rss / 2**20:.1f} MiB before, {last.rss / 2**20:.1f} MiB after;"
+        f" slope in the second half {result.slope:+.0f} KiB a minute, {verdict}",
     ]
+    for name in ("files", "tasks", "threads"):
+        told.append(
+            f"{name}: {getattr(first, name)} before, {getattr(last, name)} after; slope"
+            f" {result.growth(name):+.1f} a minute"
+        )
     if result.late_p99 > LATE_MS:
         told.append(f"no latency is given: the load was late (p99 {result.late_p99:.1f} ms)")
     elif result.delays:
@@ -293,6 +314,8 @@ def lines(result: Result) -> list[str]:
             f"p99 added latency of a call: median {median(result.delays):.1f} ms,"
             f" worst {max(result.delays):.1f} ms"
         )
+    if result.burst:
+        told += result.burst.lines()
     return told + [f"fault: {complaint}" for complaint in result.complaints]
 
 
@@ -302,7 +325,10 @@ def record(result: Result) -> dict[str, Any]:
     told: dict[str, Any] = asdict(result)
     del told["delays"]
     return told | {
+        "burst": result.burst.record() if result.burst else None,
         "rss_kib_per_minute": round(result.slope, 1),
+        "files_per_minute": round(result.growth("files"), 2),
+        "tasks_per_minute": round(result.growth("tasks"), 2),
         "rss_flat": result.flat,
         "delay_p99_ms": None
         if late or not result.delays

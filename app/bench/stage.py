@@ -16,6 +16,8 @@ LATE_MS = 2.0
 """A run counts only if the load's own lateness was below this, at its 99th percentile."""
 DELAY_MS = 20.0
 """A load is carried while the added latency stays under this, at its 99th percentile."""
+LOAD_FULL = 0.85
+"""Above this share of its core the load may itself be what a candidate's calls wait for."""
 STEAL, FOREIGN, FOREIGN_LOAD = 0.02, 0.05, 0.25
 """A stage is disturbed above these shares of a core: taken by the host; by other processes on the
 measured core; by others on the load's core, which has room to spare."""
@@ -106,6 +108,16 @@ class Stage:
         return self.report is not None and self.report.late.p99 > LATE_MS
 
     @property
+    def load_share(self) -> float:
+        """The load's share of its core."""
+        return self.report.cpu / self.seconds if self.report and self.seconds else 0.0
+
+    @property
+    def limited(self) -> bool:
+        """Whether the load had no more to give: what failed then need not be the candidate."""
+        return self.void or (not self.passed and self.load_share > LOAD_FULL)
+
+    @property
     def disturbed(self) -> bool:
         return self.noise is not None and bool(self.noise.disturbances)
 
@@ -140,6 +152,11 @@ class Stage:
         return 1000 * self.share / self.calls
 
     @property
+    def load_cpu_per_call(self) -> float:
+        """The same of the load."""
+        return 1000 * self.load_share / self.calls
+
+    @property
     def kib_per_call(self) -> float:
         """What a call adds to the candidate's memory, KiB."""
         return (self.rss - self.idle_rss) / 1024 / self.calls
@@ -156,6 +173,8 @@ class Stage:
         words = [f"{name} {count}" for name, count in self.report.faults.items()]
         words.append(f"p99 {self.delay:.1f} ms")
         words.append(f"{self.share:.0%} of the core")
+        if self.limited:
+            words.append(f"the load took {self.load_share:.0%} of its own")
         if self.noise is not None:
             words += [f"disturbed: {what}" for what in self.noise.disturbances]
         return ("carried" if self.passed else "too much") + "; " + ", ".join(words)
@@ -184,6 +203,7 @@ class Stage:
             "kib_per_call": round(self.kib_per_call, 1),
             "faults": self.report.faults,
             "load_cpu_seconds": round(self.report.cpu, 4),
+            "limited_by_the_load": self.limited,
             "to_app": asdict(self.report.to_app),
             "to_caller": asdict(self.report.to_caller),
         }

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 Result = TypeVar("Result")
 
+Environment = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A variable that the service runs with. Repeatable."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -19,14 +28,30 @@ def register(cli: typer.Typer) -> None:
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a benchmark to its end; one that cannot be run ends the command with status 2."""
+    """Run a benchmark to its end; one that cannot be run ends the command with status 2.
+
+    Ctrl-C and SIGTERM end it in order, so that nothing it started is left.
+    """
     from app.bench.errors import BenchError  # noqa: PLC0415
     from app.cli import fail, run  # noqa: PLC0415 -- which imports this module
 
     try:
-        return run(work())
+        return run(_interruptible(work))
     except BenchError as error:
         fail(str(error))
+    except asyncio.CancelledError:
+        _progress("twiml-bridge: the benchmark was interrupted")
+        raise typer.Exit(130) from None
+
+
+async def _interruptible(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not on Windows, where no benchmark runs.
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await work()
 
 
 def _progress(text: str) -> None:
@@ -67,16 +92,23 @@ def media(
         list[str] | None,
         typer.Option(help="Measure this candidate and the naive relay. May be repeated."),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:VARIABLE=VALUE",
+            help="Measure the service once more, with this variable, under this name. Repeatable.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Calls on one core, CPU and memory a call, latency: this service and peers beside it."""
     from app.bench import report  # noqa: PLC0415 -- keeps --help fast
     from app.bench.errors import BenchError  # noqa: PLC0415
-    from app.bench.media import LONGEST_QUICK, Plan, check_names, measure  # noqa: PLC0415
+    from app.bench.media import LONGEST_QUICK, Plan, measure  # noqa: PLC0415
     from app.bench.native import compiler  # noqa: PLC0415
+    from app.bench.variants import variants  # noqa: PLC0415
 
     def work() -> Coroutine[Any, Any, Any]:
-        check_names(only or ())
         if quick and seconds and seconds > LONGEST_QUICK:
             raise BenchError(f"--quick leaves {LONGEST_QUICK:g} s for a stage at most")
         plan = Plan(
@@ -86,6 +118,7 @@ def media(
             forks=_forks(forks),
             calls=calls or (60 if compiler() else 20),
             only=tuple(only or ()),
+            also=variants(also or ()),
         )
         return measure(plan, _progress)
 
@@ -100,12 +133,14 @@ def media(
 
 def latency(
     calls: Annotated[int, typer.Option(help="Calls that start within one second.", min=1)] = 50,
+    environment: Environment = None,
     as_json: Json = False,
 ) -> None:
     """From a call's webhook to `start` at the app, and how exact marks and clear are."""
     from app.bench import latency as bench  # noqa: PLC0415
+    from app.bench.variants import environment as read  # noqa: PLC0415
 
-    result = _run(lambda: bench.measure(calls, _progress))
+    result = _run(lambda: bench.measure(calls, read(environment or ()), _progress))
     if as_json:
         _print_json(bench.record(result))
     else:
@@ -116,13 +151,38 @@ def latency(
 
 def soak(
     minutes: Annotated[float, typer.Option(help="How long calls come and go.", min=0.01)] = 1.0,
-    calls: Annotated[int, typer.Option(help="Calls at once.", min=1)] = 300,
+    calls: Annotated[
+        int | None,
+        typer.Option(help="Calls at once; 300, or 30 with no C compiler.", min=1),
+    ] = None,
+    burst: Annotated[
+        int | None,
+        typer.Option(
+            help="Calls that at last start and end within a second each; 200, or 20 with no C"
+            " compiler. 0 leaves that out.",
+            min=0,
+        ),
+    ] = None,
+    environment: Environment = None,
     as_json: Json = False,
 ) -> None:
     """Calls that come and go: frames lost, and whether memory, files and tasks stay flat."""
     from app.bench import soak as bench  # noqa: PLC0415
+    from app.bench.native import compiler  # noqa: PLC0415
+    from app.bench.variants import environment as read  # noqa: PLC0415
 
-    result = _run(lambda: bench.measure(minutes, calls, _progress))
+    fast = compiler() is not None
+
+    def work() -> Coroutine[Any, Any, Any]:
+        return bench.measure(
+            minutes,
+            calls or (300 if fast else 30),
+            (200 if fast else 20) if burst is None else burst,
+            read(environment or ()),
+            _progress,
+        )
+
+    result = _run(work)
     if as_json:
         _print_json(bench.record(result))
     else:

@@ -13,7 +13,6 @@ static struct histogram late;
 static struct {
     enum { NONE, WARMING, MEASURING, MEASURED } stage;
     uint64_t measure, finish; /* rounds */
-    uint64_t from_ns, to_ns;
     double cpu;
 } run;
 
@@ -118,8 +117,7 @@ static void report(struct call *alone)
     }
     printf("{\"type\":\"report\",\"call\":%lld,\"calls\":%u,\"lost_sockets\":%u,\"dialect\":%u,",
            alone ? (long long)alone->id : -1, number, lost_sockets, dialect);
-    printf("\"from_ns\":%llu,\"to_ns\":%llu,\"cpu_seconds\":%.6f,", (unsigned long long)run.from_ns,
-           (unsigned long long)run.to_ns, run.cpu);
+    printf("\"cpu_seconds\":%.6f,", run.cpu);
     histogram_print("late", &late);
     putchar(',');
     summary_print("to_app", &ways[TO_APP]);
@@ -208,12 +206,12 @@ static bool sweep_call(struct call *call, uint64_t round)
 static void sweep_run(uint64_t round)
 {
     if (run.stage == WARMING && round >= run.measure) {
-        run.stage = MEASURING, run.cpu = cpu_seconds(), run.from_ns = now_ns();
-        say("{\"type\":\"measuring\",\"ns\":%llu}", (unsigned long long)run.from_ns);
+        run.stage = MEASURING, run.cpu = cpu_seconds();
+        say("{\"type\":\"measuring\"}");
     }
     if (run.stage == MEASURING && round >= run.finish) {
-        run.stage = MEASURED, run.cpu = cpu_seconds() - run.cpu, run.to_ns = now_ns();
-        say("{\"type\":\"measured\",\"ns\":%llu}", (unsigned long long)run.to_ns);
+        run.stage = MEASURED, run.cpu = cpu_seconds() - run.cpu;
+        say("{\"type\":\"measured\"}");
     }
     if (run.stage != MEASURED)
         return;

@@ -6,6 +6,10 @@ import base64
 import binascii
 import random
 import struct
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 ROUND = 20_000_000
@@ -75,31 +79,28 @@ class Receiver:
         return self.arrived >= self.sender.number
 
 
-def times(values: list[int]) -> dict[str, float]:
-    """Percentiles in microseconds of values in nanoseconds."""
-    ordered = sorted(values)
+def times(counts: Mapping[int, int]) -> dict[str, float]:
+    """Percentiles in microseconds of values in nanoseconds, each with how often it was seen."""
+    ordered = sorted(counts)
+    ranks = list(accumulate(counts[value] for value in ordered))
+    count = ranks[-1] if ranks else 0
 
     def at(per_mille: int) -> float:
-        index = max(0, -(-len(ordered) * per_mille // 1000) - 1)
-        return ordered[index] / 1000 if ordered else 0.0
+        wanted = max(1, -(-count * per_mille // 1000))
+        return ordered[bisect_left(ranks, wanted)] / 1000 if count else 0.0
 
-    return {
-        "count": len(ordered),
-        "p50": at(500),
-        "p99": at(990),
-        "p999": at(999),
-        "max": at(1000),
-    }
+    return {"count": count, "p50": at(500), "p99": at(990), "p999": at(999), "max": at(1000)}
 
 
 def summary(receivers: list[Receiver]) -> dict[str, Any]:
     faults = dict.fromkeys(("doubled", "misrouted", "corrupt", "disordered", "foreign"), 0)
-    time_, beyond = [], []
+    time_: Counter[int] = Counter()
+    beyond: Counter[int] = Counter()
     for receiver in receivers:
         timed = [took for took in receiver.took[receiver.warm :] if took]
         least = min(min(timed, default=0), ROUND)
-        time_ += timed
-        beyond += [took - least for took in timed]
+        time_.update(timed)
+        beyond.update(took - least for took in timed)
         for name, count in receiver.faults.items():
             faults[name] += count
     sent = sum(receiver.sender.number for receiver in receivers)
