@@ -56,10 +56,11 @@ class Burst:
         """For a person."""
         starts, spoilt = self.starts, sum(self.faults.values())
         return [
-            f"burst: {self.calls} calls, {len(starts.refused)} refused; webhooks sent within"
-            f" {starts.seconds:.2f} s, ended within {self.ending:.2f} s"
-            f"\nburst: webhook to `start` {Spread.of(starts.started)} ms; {self.sent} frames,"
-            f" {spoilt} lost or spoilt; {sum(self.events.values())} callbacks"
+            f"burst: {self.calls} calls, {len(starts.refused)} of them refused",
+            f"  webhooks sent within  {starts.seconds:.2f} s; all ended within {self.ending:.2f} s",
+            f"  webhook to `start`    {Spread.of(starts.started)} ms",
+            f"  frames                {self.sent}, {spoilt} lost or spoilt",
+            f"  callbacks             {sum(self.events.values())}",
         ]
 
     def record(self) -> dict[str, Any]:

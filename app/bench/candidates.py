@@ -127,7 +127,7 @@ async def start_service(
     """The service as it ships, in local mode so that it reaches apps on this machine.
 
     `environment` is what it is started with beside that; `status`: the app asks for its streams'
-    callbacks.
+    callbacks, and no connection is kept, so that it can be counted what is left over.
     """
     app = App(stand.generator.port, status=status)
     async with app.serve() as voice_url:
@@ -149,7 +149,7 @@ async def start_service(
         try:
             ready = await child.event(_START, event="ready")
             child.deafen()
-            async with Carrier.open(f"http://{ready['listening']}") as carrier:
+            async with Carrier.open(f"http://{ready['listening']}", keep=not status) as carrier:
                 yield Service(child, carrier, app)
         finally:
             await child.stop()
@@ -210,7 +210,6 @@ def starters(variants: Mapping[str, Environment]) -> dict[str, Starter]:
     peers = {"node ws": _node, "bun": _bun, "c epoll": _c}
     found = {BASELINE: _naive, BRIDGE: start_service, **ours, **peers}
     if len(found) < len(ours) + len(peers) + 2:
-        raise BenchError(
-            f"a name given with --also is one of {BASELINE}, {BRIDGE}, {', '.join(peers)}"
-        )
+        taken = ", ".join((BASELINE, BRIDGE, *peers))
+        raise BenchError(f"--also needs a name of its own, none of {taken}")
     return found

@@ -111,8 +111,13 @@ class Carrier:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, base_url: str) -> AsyncIterator[Carrier]:
-        limits = httpx.Limits(max_connections=_CONNECTIONS)
+    async def open(cls, base_url: str, *, keep: bool = True) -> AsyncIterator[Carrier]:
+        """`keep`: connections are kept for the next webhook, for less long than servers do."""
+        limits = httpx.Limits(
+            max_connections=_CONNECTIONS,
+            max_keepalive_connections=_CONNECTIONS if keep else 0,
+            keepalive_expiry=2.0,
+        )
         async with httpx.AsyncClient(trust_env=False, timeout=30, limits=limits) as client:
             yield cls(base_url, client)
 

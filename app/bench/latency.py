@@ -43,7 +43,7 @@ async def measure(calls: int, environment: Environment, say: Say) -> Result:
 
 
 def reading(document: str) -> list[float]:
-    """Milliseconds in which this process parses and translates a call's document, as webhooks do."""
+    """Milliseconds that this process takes to parse and translate a document, time after time."""
     work, data = works()["cxml"], document.encode()
     found = []
     for _ in range(_READINGS):

@@ -151,12 +151,25 @@ def parse_cores(stat: str) -> dict[int, Core]:
     return found
 
 
+def parse_list(text: str) -> set[int]:
+    """Numbers and ranges with commas between them, such as 0,2-3."""
+    found: set[int] = set()
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which cores the measured process has, and which the load and the rest."""
+    """Which cores the measured process has, and which the load and the rest.
+
+    `siblings`: the load has nothing but other threads of the measured physical core.
+    """
 
     measured: int
     load: tuple[int, ...]
+    siblings: bool = False
 
     @property
     def shared(self) -> bool:
@@ -175,7 +188,21 @@ def staying_on(cores_: Iterable[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def siblings(core: int) -> set[int]:
+    """The cores that are threads of the same physical one; empty where that is not told."""
+    told = PROC.parent / f"sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
+    try:
+        return parse_list(told.read_text()) - {core}
+    except OSError:
+        return set()
+
+
 def layout(usable: Iterable[int] | None = None) -> Layout:
-    """The last core that we may use is for what is measured, the others are for the load."""
+    """The last core that we may use is for what is measured, the others are for the load.
+
+    Threads of the same physical core are the load's only where there is no other.
+    """
     *others, last = sorted(os.sched_getaffinity(0) if usable is None else usable)
-    return Layout(last, tuple(others) or (last,))
+    shared = siblings(last)
+    apart = tuple(core for core in others if core not in shared)
+    return Layout(last, apart or tuple(others) or (last,), bool(others) and not apart)

@@ -40,8 +40,8 @@ _SMOKE = Window(warm=0, rest=0, frames=10)
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is asked for. `seconds` is a stage's measured part; `calls` the load to begin with, for
-    a quick run the only one. `only` names candidates, none for all; `also` has the service again, in
-    environments of their own, by names of their own."""
+    a quick run the only one. `only` names candidates, none for all; `also` is the service again, by
+    other names, each with the environment that it runs in."""
 
     quick: bool = False
     rounds: int = 3
@@ -73,7 +73,7 @@ class Plan:
 class Row:
     """One candidate's results with one number of forks, round by round.
 
-    `best` are the stages at capacity; one whose capacity is 0 has none for that round. `levels` are
+    `best` are the stages at capacity, None for a round in which no load was carried. `levels` are
     the stages at a percentage of it.
     """
 
@@ -81,7 +81,7 @@ class Row:
     forks: int
     capacity: list[int] = field(default_factory=list)
     at_least: bool = False
-    best: list[Stage] = field(default_factory=list)
+    best: list[Stage | None] = field(default_factory=list)
     levels: dict[int, list[Stage]] = field(default_factory=dict)
 
 
@@ -108,13 +108,14 @@ async def measure(plan: Plan, say: Say) -> Result:
     Raises BenchError when this machine cannot run it, ChildError when a part of it fails.
     """
     began = time.monotonic()
+    starting = plan.starters
     async with (
         open_stand(say, _QUICK_FETCH if plan.quick else FETCH) as stand,
         AsyncExitStack() as running,
     ):
         result = Result(plan, stand.cores, stand.generator.native)
         runner = Runner(result, stand.generator, say, began)
-        for name, starter in plan.starters.items():
+        for name, starter in starting.items():
             try:
                 candidate = await running.enter_async_context(starter(stand))
                 await runner.warm(candidate)
@@ -187,8 +188,7 @@ class Runner:
             row = rows[candidate]
             row.capacity.append(search.passed)
             row.at_least = row.at_least or search.at_least or self._lower_bounds
-            if candidate in best:
-                row.best.append(best[candidate])
+            row.best.append(best.get(candidate))
 
     def _search(self, row: Row) -> Search:
         first, later = STAGES

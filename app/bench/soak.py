@@ -99,9 +99,9 @@ class Result:
             found.append(f"{self.ended - self.stops} apps were not told `stop`")
         if self.forced:
             found.append(f"{self.forced} sockets were left open by the service")
-        for name in (STARTED, STOPPED):
-            if self.events.get(name, 0) != self.ended and not self.refused:
-                found.append(f"{self.events.get(name, 0)} {name} came of {self.ended} streams")
+        if self.events != {STARTED: self.ended, STOPPED: self.ended} and not self.refused:
+            told = ", ".join(f"{count} {name}" for name, count in sorted(self.events.items()))
+            found.append(f"of {self.ended} streams came these callbacks: {told or 'none'}")
         for name in _LEFT:
             left = getattr(self.after, name) - getattr(self.before, name)
             if left > 0:
@@ -299,14 +299,14 @@ def lines(result: Result) -> list[str]:
     told = [
         f"{result.minutes:g} minutes, {result.calls} calls at once, {result.ended} in all",
         f"frames: {result.sent} sent, {result.lost} lost; callbacks: {sum(result.events.values())}",
-        f"memory: {first.rss / 2**20:.1f} MiB before, {last.rss / 2**20:.1f} MiB after;"
-        f" slope in the second half {result.slope:+.0f} KiB a minute, {verdict}",
+        f"memory: {first.rss / 2**20:.1f} MiB before, {last.rss / 2**20:.1f} MiB after",
+        f"memory's slope, second half: {result.slope:+.0f} KiB a minute, {verdict}",
     ]
-    for name in ("files", "tasks", "threads"):
-        told.append(
-            f"{name}: {getattr(first, name)} before, {getattr(last, name)} after; slope"
-            f" {result.growth(name):+.1f} a minute"
-        )
+    told += [
+        f"{name}: {getattr(first, name)} before, {getattr(last, name)} after;"
+        f" slope {result.growth(name):+.1f} a minute"
+        for name in ("files", "tasks", "threads")
+    ]
     if result.late_p99 > LATE_MS:
         told.append(f"no latency is given: the load was late (p99 {result.late_p99:.1f} ms)")
     elif result.delays:

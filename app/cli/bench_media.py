@@ -102,7 +102,7 @@ def media(
     as_json: Json = False,
 ) -> None:
     """Calls on one core, CPU and memory a call, latency: this service and peers beside it."""
-    from app.bench import report  # noqa: PLC0415 -- keeps --help fast
+    from app.bench import figures, record, report  # noqa: PLC0415 -- keeps --help fast
     from app.bench.errors import BenchError  # noqa: PLC0415
     from app.bench.media import LONGEST_QUICK, Plan, measure  # noqa: PLC0415
     from app.bench.native import compiler  # noqa: PLC0415
@@ -124,11 +124,11 @@ def media(
 
     result = _run(work)
     if as_json:
-        _print_json(report.record(result))
+        _print_json(record.record(result))
     else:
         for line in report.lines(result):
             typer.echo(line)
-    raise typer.Exit(1 if report.failed(result) else 0)
+    raise typer.Exit(1 if figures.failed(result) else 0)
 
 
 def latency(
