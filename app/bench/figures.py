@@ -89,9 +89,14 @@ def cheaper_than_the_load(result: Result) -> dict[str, float]:
     return found
 
 
+def timed(stages: Iterable[Stage]) -> list[Stage]:
+    """The stages whose latencies count."""
+    return [stage for stage in valid(stages) if stage.timed]
+
+
 def ways(stages: Iterable[Stage], name: str) -> list[Way]:
-    """One direction, by its name in WAYS, of each stage that counts."""
-    return [getattr(stage.report, name) for stage in valid(stages)]
+    """One direction, by its name in WAYS, of each stage whose latencies count."""
+    return [getattr(stage.report, name) for stage in timed(stages)]
 
 
 def spread(of: Sequence[Times]) -> dict[str, Figure]:

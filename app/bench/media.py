@@ -213,7 +213,7 @@ class Runner:
         """A stage, again when the machine disturbed it or the load was late."""
         for _ in range(REPEATS):
             stage = await self._run(candidate, calls, forks, self._plan.window)
-            if not (stage.void or stage.disturbed) or self._lacks_time(self._untried + 1):
+            if (stage.timed and not stage.disturbed) or self._lacks_time(self._untried + 1):
                 return stage
             self._result.repeated += 1
         return await self._run(candidate, calls, forks, self._plan.window)

@@ -15,6 +15,7 @@ from app.bench.figures import (
     comparisons,
     estimate,
     spread,
+    timed,
     to_baseline,
     valid,
     ways,
@@ -95,7 +96,7 @@ def _comparisons(result: Result) -> list[dict[str, Any]]:
 
 
 def _level(stages: Sequence[Stage]) -> dict[str, Any] | None:
-    if not valid(stages):
+    if not timed(stages):
         return None
     return {
         "calls": stages[0].calls,

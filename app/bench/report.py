@@ -13,6 +13,7 @@ from app.bench.figures import (
     comparisons,
     estimate,
     spread,
+    timed,
     to_baseline,
     valid,
     ways,
@@ -20,7 +21,7 @@ from app.bench.figures import (
 from app.bench.generator import Times
 from app.bench.media import LEVELS, Result, Row
 from app.bench.search import FULL_CORE, Figure
-from app.bench.stage import DELAY_MS, LATE_MS, Stage
+from app.bench.stage import DELAY_MS, LATE_MS, VOID_MS, Stage
 
 
 def lines(result: Result) -> Iterator[str]:
@@ -75,9 +76,12 @@ def _quick(result: Result) -> Iterator[str]:
         most = f"{bound}~{estimate(stage)}"
         told = (
             f"{row.name:<{width}}{stage.cpu_per_call:>14.2f}{times:>9}{most:>9}"
-            f"{stage.kib_per_call:>10.1f}  {_ms(report.to_app.time):<26}"
-            f"{_ms(report.to_caller.beyond):<20}"
+            f"{stage.kib_per_call:>10.1f}  "
         )
+        if stage.timed:
+            told += f"{_ms(report.to_app.time):<26}{_ms(report.to_caller.beyond):<20}"
+        else:
+            told += f"none: the load was late, p99 {report.late.p99:.1f} ms"
         faults = [f"{name}: {count}" for name, count in report.faults.items()]
         yield "; ".join((told, *faults)).rstrip() + _disturbed([stage])
 
@@ -90,7 +94,8 @@ def _capacities(result: Result, forks: int) -> Iterator[str]:
         f" nothing lost; medians of {result.plan.rounds} rounds (ranges)"
     )
     yield (
-        f"{'candidate':<{width}}{'calls':<18}{'x naive':<19}{'CPU ms/call-s':<19}{'x naive':<19}KiB/call"
+        f"{'candidate':<{width}}{'calls':<18}{'x naive':<19}{'CPU ms/call-s':<19}{'x naive':<19}"
+        "KiB/call"
     )
     for row in result.rows:
         if row.forks == forks:
@@ -131,12 +136,13 @@ def _latencies(result: Result, forks: int) -> Iterator[str]:
         f"{_what(forks)}: latency at parts of the capacity, p50/p99/p99.9 ms, medians of rounds"
         " (range of p99)"
     )
-    yield f"{'candidate':<{width}}{'load':<7}{'calls':<7}{'to app':<34}{'to caller':<34}without slot"
+    name = f"{'candidate':<{width}}"
+    yield f"{name}{'load':<7}{'calls':<7}{'to app':<34}{'to caller':<34}without slot"
     for row in result.rows:
         if row.forks != forks:
             continue
         for level in LEVELS:
-            stages = valid(row.levels.get(level, []))
+            stages = timed(row.levels.get(level, []))
             if not stages:
                 yield f"{row.name:<{width}}{level:>3} %  no figure"
                 continue
@@ -158,7 +164,7 @@ def _notes(result: Result) -> Iterator[str]:
             f"{len(stages)} stages; {result.repeated} were repeats;"
             f" {sum(stage.disturbed for stage in stages)} disturbed,"
             f" {sum(stage.void for stage in stages)} void because the load was late"
-            f" (p99 over {LATE_MS:g} ms)"
+            f" (p99 over {VOID_MS:g} ms; latencies need {LATE_MS:g} ms)"
         )
         yield (
             f"steal at most {max(one.steal for one in noise):.1%} of a core; run-queue wait in a"

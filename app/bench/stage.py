@@ -9,11 +9,12 @@ from typing import Any
 
 from app.bench import machine
 from app.bench.candidates import Candidate
-from app.bench.generator import Generator, Report, Window
+from app.bench.generator import Generator, Report, Way, Window
 from app.bench.machine import Core, Layout, Usage
 
-LATE_MS = 2.0
-"""A run counts only if the load's own lateness was below this, at its 99th percentile."""
+LATE_MS, VOID_MS = 2.0, 5.0
+"""Bounds on the load's own lateness, at its 99th percentile: above the first a stage's latencies do
+not count; above the second, a quarter of the time between two frames, nothing of it does."""
 DELAY_MS = 20.0
 """A load is carried while the added latency stays under this, at its 99th percentile."""
 LOAD_FULL = 0.85
@@ -105,7 +106,12 @@ class Stage:
     @property
     def void(self) -> bool:
         """Whether the load was late, so that nothing of this counts."""
-        return self.report is not None and self.report.late.p99 > LATE_MS
+        return self.report is not None and self.report.late.p99 > VOID_MS
+
+    @property
+    def timed(self) -> bool:
+        """Whether the load was so punctual that latencies count."""
+        return self.report is not None and self.report.late.p99 <= LATE_MS
 
     @property
     def load_share(self) -> float:
@@ -114,8 +120,10 @@ class Stage:
 
     @property
     def limited(self) -> bool:
-        """Whether the load had no more to give: what failed then need not be the candidate."""
-        return self.void or (not self.passed and self.load_share > LOAD_FULL)
+        """Whether the load was late or full: what failed then need not be the candidate."""
+        if self.report is None or self.passed:
+            return False
+        return not self.timed or self.load_share > LOAD_FULL
 
     @property
     def disturbed(self) -> bool:
@@ -173,15 +181,18 @@ class Stage:
         words = [f"{name} {count}" for name, count in self.report.faults.items()]
         words.append(f"p99 {self.delay:.1f} ms")
         words.append(f"{self.share:.0%} of the core")
-        if self.limited:
-            words.append(f"the load took {self.load_share:.0%} of its own")
+        if not self.timed:
+            words.append(f"the load was late, p99 {self.report.late.p99:.1f} ms")
+        elif self.limited:
+            words.append(f"the load took {self.load_share:.0%} of its own core")
         if self.noise is not None:
             words += [f"disturbed: {what}" for what in self.noise.disturbances]
         return ("carried" if self.passed else "too much") + "; " + ", ".join(words)
 
     @property
     def record(self) -> dict[str, Any]:
-        """In plain data; of a void stage no figure but how late the load was."""
+        """In plain data; of a void stage no figure but how late the load was, and no latencies
+        where it was late at all."""
         told: dict[str, Any] = {
             "candidate": self.candidate,
             "forks": self.forks,
@@ -204,8 +215,15 @@ class Stage:
             "faults": self.report.faults,
             "load_cpu_seconds": round(self.report.cpu, 4),
             "limited_by_the_load": self.limited,
-            "to_app": asdict(self.report.to_app),
-            "to_caller": asdict(self.report.to_caller),
+            "to_app": self._way(self.report.to_app),
+            "to_caller": self._way(self.report.to_caller),
+        }
+
+    def _way(self, way: Way) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in asdict(way).items()
+            if self.timed or name not in ("time", "beyond")
         }
 
 
