@@ -32,7 +32,7 @@ async def test_the_app_serves() -> None:
             assert answer.headers["content-type"] == "text/xml"
             assert answer.text == app.document(call)
             assert "connection" not in answer.headers
-        assert app.posted == {"/voice": 2}
+        assert (app.calls, app.events) == (2, {})
 
 
 async def test_the_app_is_told_of_streams() -> None:
@@ -45,7 +45,7 @@ async def test_the_app_is_told_of_streams() -> None:
         answer = await client.post(status, data={"StreamEvent": "stream-started"})
         assert answer.status_code == 204
         assert answer.headers["connection"] == "close"
-        assert app.posted == {"/voice": 1, "/status": 1}
+        assert (app.calls, app.events) == (1, {"stream-started": 1})
 
 
 def test_sockets_of_an_answer() -> None:

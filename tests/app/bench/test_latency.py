@@ -11,44 +11,42 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from app.bench import latency
-from app.bench.candidates import Service, Setting, start_service
+from app.bench.candidates import Service, start_service
+from app.bench.carrier import App
 from app.bench.generator import Leg
-from app.bench.latency import Result, Spread, Starts, start_calls
+from app.bench.latency import Result, reading
 from app.bench.marks import MARKS, Conversation, talk_all
+from app.bench.stand import Stand
+from app.bench.starts import Spread, Starts, start_calls
 
 
-async def test_starts(setting: Setting) -> None:
-    """Each call is timed from its webhook to its answer and, later, to `start` at the app."""
-    async with start_service(setting) as service:
-        starts = await start_calls(service, setting.generator, 5)
-        await service.close(setting.generator)
+async def test_starts_and_marks_of_the_service(stand: Stand) -> None:
+    """Each call is timed from its webhook to its answer and, later, to `start` at the app; one that
+    the service does not take is counted. Marks are within the frame that has their sample, in
+    order; what is cleared is not played."""
+    async with start_service(stand, environment={"TWIML_BRIDGE_MAX_CALLS": "5"}) as service:
+        starts = await start_calls(service, stand.generator, 6)
+        await service.close(stand.generator)
         assert (await service.carrier.ready())["calls"] == 0
-    assert starts.refused == []
+        talks = await talk_all(service, 2)
     assert len(starts.answered) == len(starts.started) == 5
     assert min(starts.answered) > 0
     assert sum(starts.started) > sum(starts.answered)
-
-
-async def test_starts_that_are_refused(setting: Setting) -> None:
-    """A call that the service does not take is counted, with the reason."""
-    async with start_service(setting, max_calls="2") as service:
-        starts = await start_calls(service, setting.generator, 3)
-        await service.close(setting.generator)
-    assert len(starts.started) == 2
     assert len(starts.refused) == 1
-    assert latency.failed(Result(3, starts, []))
-
-
-async def test_marks_of_the_service(setting: Setting) -> None:
-    """Marks are within the frame that has their sample, in order; what is cleared is not played."""
-    async with start_service(setting) as service:
-        talks = await talk_all(service, 2)
+    assert latency.failed(Result(6, starts, [], []))
     for talk in talks:
         assert talk.faults == []
         assert len(talk.mark_samples) == len(talk.mark_ms) == MARKS
         assert all(0 <= samples < 160 for samples in talk.mark_samples)
         assert len(talk.clear_ms) == len(talk.cleared_ms) == 1
         assert min(talk.clear_ms + talk.cleared_ms) > 0
+
+
+def test_reading() -> None:
+    """The document of a call is read and translated, time after time."""
+    times = reading(App(4000).document(7))
+    assert len(times) > 1
+    assert min(times) > 0
 
 
 class Bad:
@@ -144,10 +142,11 @@ def test_what_is_told() -> None:
     assert Spread.of([3.0, 1.0, 2.0]) == Spread(3, 2.0, 3.0, 3.0)
     starts = Starts([1.0, 2.0], [3.0, 4.0], [])
     talk = Conversation([80.0], [0.5], [0.6], [0.7], [])
-    result = Result(2, starts, [talk])
+    result = Result(2, starts, [0.05, 0.06], [talk])
     text = "\n".join(latency.lines(result))
     assert "2 calls within one second: 0 refused" in text
     assert "webhook to `start`    p50 3.0, p99 4.0, max 4.0 ms" in text
+    assert "reading its TwiML     p50 0.05, p99 0.06" in text
     assert "mark past its sample  p50 80.0" in text
     assert not latency.failed(result)
     assert latency.record(result)["started_ms"]["max"] == 4.0

@@ -13,7 +13,7 @@ from app.bench.candidates import Candidate
 from app.bench.generator import Generator
 from app.bench.machine import Layout
 from app.bench.media import LEVELS, Plan, Result, Runner
-from app.bench.report import record
+from app.bench.record import record
 from app.bench.stage import Noise, Stage
 from tests.app.bench import made
 

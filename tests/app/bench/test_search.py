@@ -70,14 +70,14 @@ def test_a_late_load_makes_a_lower_bound() -> None:
     """Where the load was late nothing is known of the candidate but what it carried before."""
     search = Search(100)
     search.tell(100, passed=True)
-    search.tell(400, passed=False, void=True)
+    search.tell(400, passed=False, limited=True)
     while search.next is not None:
         search.tell(search.next, search.next < 200)
     assert not search.at_least  # in the end the candidate failed first
     search = Search(100)
     search.tell(100, passed=True)
     while search.next is not None:
-        search.tell(search.next, search.next < 200, void=search.next >= 200)
+        search.tell(search.next, search.next < 200, limited=search.next >= 200)
     assert search.at_least
     assert 190 <= search.passed < 200
 

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from app.bench import soak
-from app.bench.candidates import Setting, start_service
+from app.bench.burst import STARTED, STOPPED, Burst
+from app.bench.candidates import start_service
 from app.bench.soak import Result, Sample, Soak, slope
+from app.bench.stand import Stand
+from app.bench.starts import Starts
 
-EMPTY = Sample(0.0, 50 * 2**20, 20, 1, 0, 0)
+EMPTY = Sample(0.0, 50 * 2**20, 20, 1, 5, 0, 0)
 
 
 def result(minutes: float = 30.0, growth: float = 0.0, **more: Any) -> Result:
@@ -25,33 +28,19 @@ def result(minutes: float = 30.0, growth: float = 0.0, **more: Any) -> Result:
         "ended": 9000,
         "sent": 9_000_000,
         "stops": 9000,
-        "callbacks": 18000,
+        "events": {STARTED: 9000, STOPPED: 9000},
         "delays": [1.0, 2.0, 9.0],
         "late_p99": 0.1,
     }
     return Result(minutes, 300, EMPTY, EMPTY, **{**given, **more})
 
 
-async def test_calls_come_and_go(setting: Setting) -> None:
-    """More calls than at once, each whole; nothing of them is left in the service."""
-    said: list[str] = []
-    async with start_service(setting, status=True) as service:
-        found = await Soak(service, setting.generator, 0.04, 3, said.append).run()
-    assert found.complaints == []
-    assert found.ended > 3
-    assert found.stops == found.ended
-    assert found.callbacks == 2 * found.ended
-    assert found.sent > 0
-    assert found.lost == 0
-    assert found.after.calls == 0
-    assert found.samples
-    assert max(sample.calls for sample in found.samples) > 0
-
-
-async def test_calls_that_are_refused(setting: Setting) -> None:
+async def test_calls_that_are_refused(stand: Stand) -> None:
     """A service that takes one call less than there are: that is a complaint, and not the end."""
-    async with start_service(setting, status=True, max_calls="6") as service:
-        found = await Soak(service, setting.generator, 0.03, 7, lambda _: None).run()
+    async with start_service(
+        stand, status=True, environment={"TWIML_BRIDGE_MAX_CALLS": "6"}
+    ) as service:
+        found = await Soak(service, stand.generator, 0.03, 7, lambda _: None).run()
     assert found.refused
     assert found.ended > 0
     assert soak.failed(found)
@@ -76,7 +65,10 @@ def test_a_clean_run() -> None:
         ({"refused": ["busy", "busy"]}, "2 calls failed: busy"),
         ({"stops": 8999}, "1 apps were not told `stop`"),
         ({"forced": 2}, "2 sockets were left open by the service"),
-        ({"callbacks": 17999}, "17999 callbacks came for 9000 streams"),
+        (
+            {"events": {STARTED: 9000, STOPPED: 8999}},
+            "of 9000 streams came these callbacks: 9000 stream-started, 8999 stream-stopped",
+        ),
         ({"growth": 300.0}, "memory grew by 300 KiB a minute"),
     ],
 )
@@ -87,7 +79,7 @@ def test_complaints(wrong: dict[str, Any], complaint: str) -> None:
     assert soak.lines(spoilt)[-1] == f"fault: {complaint}"
 
 
-@pytest.mark.parametrize("name", ["files", "threads", "calls", "callbacks_pending"])
+@pytest.mark.parametrize("name", ["files", "threads", "tasks", "calls", "callbacks_pending"])
 def test_what_is_left(name: str) -> None:
     """Fewer than before is no fault; one more is."""
     left = result()
@@ -110,6 +102,42 @@ def test_no_latency_of_a_late_load() -> None:
     assert "no latency is given: the load was late (p99 3.0 ms)" in soak.lines(late)
     assert "worst" not in "\n".join(soak.lines(late))
     assert soak.record(late)["delay_p99_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({}, None),
+        ({"faults": {"lost to the app": 3}}, "burst: lost to the app: 3"),
+        ({"stops": 199}, "burst: 1 apps were not told `stop`"),
+        ({"forced": 2}, "burst: 2 sockets were left open by the service"),
+        (
+            {"events": {STARTED: 200}},
+            "burst: of 200 streams came these callbacks: 200 stream-started",
+        ),
+        ({"pending": 4}, "burst: 4 callbacks are still to be delivered"),
+    ],
+)
+def test_a_burst(wrong: dict[str, Any], complaint: str | None) -> None:
+    """What must not be in a burst is a fault of the whole run."""
+    given: dict[str, Any] = {
+        "stops": 200,
+        "events": {STARTED: 200, STOPPED: 200},
+        "sent": 20_000,
+        "ending": 1.1,
+    }
+    starts = Starts([1.0] * 200, [2.0] * 200, [], 0.99)
+    found = result(burst=Burst(200, starts, **{**given, **wrong}))
+    assert found.complaints == ([complaint] if complaint else [])
+    told = "\n".join(soak.lines(found))
+    assert "burst: 200 calls, 0 of them refused" in told
+    assert "p50 2.0, p99 2.0, max 2.0 ms" in told
+    assert soak.record(found)["burst"]["started"] == 200
+
+
+def test_a_burst_that_is_refused() -> None:
+    refused = Burst(2, Starts([], [], ["busy", "busy"], 0.5))
+    assert refused.complaints == ["burst: 2 calls failed: busy"]
 
 
 def test_slope() -> None:
