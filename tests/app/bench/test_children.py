@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from app.bench.children import Child
+from app.bench.children import Child, output
 from app.bench.errors import ChildError
+from tests.app.bench.watching import watched
 
 CORE = max(os.sched_getaffinity(0))
 
@@ -84,8 +85,29 @@ async def test_deaf() -> None:
 
 
 async def test_no_such_command() -> None:
-    with pytest.raises(ChildError, match="cannot run no-such-command"):
+    with pytest.raises(ChildError, match="there is no command no-such-command"):
         await Child.start("a child", "no-such-command")
+
+
+async def test_what_it_started_ends_with_it() -> None:
+    """A child's own children are killed, also when it has ended before them."""
+    code = (
+        "import json, subprocess, sys;"
+        "idle = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']);"
+        "print(json.dumps({'pid': idle.pid}), flush=True)"
+    )
+    child = await python(code)
+    with watched([(await child.any_event())["pid"]]) as ended:
+        await child.stop()
+        assert ended()
+
+
+async def test_output() -> None:
+    """A command's status and words; one that takes too long is ended with all that it started."""
+    assert await output(sys.executable, "-c", "print('hello')", within=20) == (0, "hello\n")
+    status, told = await output(sys.executable, "-c", "import sys; sys.exit('no')", within=20)
+    assert (status, told) == (1, "no\n")
+    assert await output("sleep", "60", within=0.1) == (1, "code ETIMEDOUT: nothing in 0.1 s")
 
 
 async def test_stopped_by_force(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ STAT = "4242 (a (bad) name) S 77 4242 4242 0 -1 4194560 1 0 0 0 150 50 30 20 20 
 def test_texts() -> None:
     """Fields are found behind a name with brackets; ticks and nanoseconds become seconds."""
     tick = os.sysconf("SC_CLK_TCK")
+    assert machine.parse_list("0,2-4\n") == {0, 2, 3, 4}
     assert machine.parse_parent(STAT) == 77
     assert machine.parse_cpu(STAT) == 250 / tick
     assert machine.parse_schedstat("1500000000 250000000 7\n") == (1.5, 0.25)
@@ -60,6 +61,21 @@ def test_a_process_and_its_child(family: subprocess.Popen[str]) -> None:
     assert together.threads >= 2
 
 
+def test_placement(family: subprocess.Popen[str]) -> None:
+    """Where all threads of a family may run; what we start stays where we are told to stay."""
+    class_ = os.sched_getscheduler(0)
+    everywhere = tuple(sorted(os.sched_getaffinity(0)))
+    assert family.stdout is not None
+    family.stdout.readline()
+    assert machine.placement(machine.tree(family.pid)) == {(everywhere, class_)}
+    os.sched_setaffinity(family.pid, {everywhere[0]})
+    placed = {((everywhere[0],), class_), (everywhere, class_)}
+    assert machine.placement(machine.tree(family.pid)) == placed
+    with machine.staying_on((everywhere[-1],)):
+        assert machine.placement([os.getpid()]) >= {((everywhere[-1],), class_)}
+    assert os.sched_getaffinity(0) == set(everywhere)
+
+
 def test_a_process_that_has_ended() -> None:
     """It is left out; nothing fails."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
@@ -67,10 +83,13 @@ def test_a_process_that_has_ended() -> None:
     assert machine.usage([ended.pid]) == Usage()
 
 
-def test_layout() -> None:
-    """What is measured has a core of its own where there are two."""
-    assert machine.layout({0, 1}) == Layout(1, (0,))
+def test_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is measured has a core of its own where there are two, a physical one if possible."""
+    monkeypatch.setattr(machine, "siblings", lambda core: {core - 1} if core % 2 else set())
+    assert machine.layout({0, 2}) == Layout(2, (0,))
+    assert machine.layout({0, 1}) == Layout(1, (0,), siblings=True)
     assert machine.layout({2, 5, 3}) == Layout(5, (2, 3))
+    assert machine.layout({4, 5, 3}) == Layout(5, (3,))
     assert not machine.layout({0, 1}).shared
     assert machine.layout({3}) == Layout(3, (3,))
     assert machine.layout({3}).shared

@@ -104,7 +104,7 @@ def test_late_stages_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """And a capacity that only a late load bounds is a lower bound."""
 
     def model(name: str, calls: int, forks: int) -> Stage:
-        late = 0.1 if calls < 200 else 3.0
+        late = 0.1 if calls < 200 else 6.0
         return made.stage(name, calls, cpu=0.1, report=made.report(late=late))
 
     run = Run(monkeypatch, Plan(rounds=1, forks=(1,)), model)

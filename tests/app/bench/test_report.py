@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 
 from app.bench.candidates import BASELINE, BRIDGE
+from app.bench.figures import estimate, failed, valid
 from app.bench.machine import Layout
 from app.bench.media import Plan, Result, Row
-from app.bench.figures import estimate, failed, valid
 from app.bench.record import record
 from app.bench.report import lines
 from app.bench.stage import Stage
@@ -107,6 +110,59 @@ def test_ratios_that_disagree() -> None:
     result = full(lambda calls: made.stage(BRIDGE, calls, cpu=4.5), [500, 440, 540])
     assert "the ratios disagree" in text(result)
     assert record(result)["results"][1]["ratios_agree"] is False
+
+
+def test_other_peers() -> None:
+    """The service, by each of its names, beside every peer; a bounded peer bounds the ratio."""
+    result = full(lambda calls: made.stage(BRIDGE, calls, cpu=9.0), [500, 440, 540])
+    peer = Row("c epoll", 1, [1000, 1000, 1000], at_least=True)
+    peer.best += [made.stage(peer.name, 1000, cpu=9.0) for _ in range(3)]
+    result.rows.append(peer)
+    (told,) = [line.split() for line in lines(result) if line.startswith(f"{BRIDGE} / ")]
+    assert told[2:] == ["c", "epoll", "0.50", "(0.44-0.54)", "≤0.50", "(0.44-0.54)"]
+    (ratio,) = record(result)["comparisons"]
+    assert (ratio["candidate"], ratio["beside"], ratio["agree"]) == (BRIDGE, "c epoll", None)
+    assert ratio["by_cpu"]["median"] == 0.5
+
+
+def test_variants_are_compared() -> None:
+    """A second service has rows of its own, as wide as its name, and a ratio to the first."""
+    result = quick(made.stage(BASELINE), made.stage(BRIDGE, cpu=2.0), made.stage("another engine"))
+    result.plan = replace(result.plan, also={"another engine": {"X": "1"}})
+    assert line(result, "another engine")[2:4] == ["5.00", "1.00"]
+    pairs = [(one["candidate"], one["beside"]) for one in record(result)["comparisons"]]
+    assert pairs == [(BRIDGE, "another engine"), ("another engine", BRIDGE)]
+    assert f"{BRIDGE} / another engine" in text(result)
+    assert record(result)["also"] == {"another engine": {"X": "1"}}
+
+
+def test_a_load_that_costs_more() -> None:
+    """A candidate on which the load spends more than the candidate itself is named."""
+    cheap = made.stage("c epoll", cpu=0.5)
+    told = text(quick(made.stage(BASELINE), cheap))
+    assert "the load spends 2.0 times the CPU of c epoll" in told
+    assert "CPU of naive" not in told
+    assert "the load's own CPU: 1.00 ms a call and second" in told
+
+
+def test_latencies_of_a_late_load() -> None:
+    """They are left out; CPU is told."""
+    late = made.stage(BRIDGE, cpu=2.0, report=made.report(late=3.0))
+    result = quick(made.stage(BASELINE), late)
+    told = line(result, BRIDGE)
+    assert told[1:3] == ["2.00", "2.50"]
+    assert told[5:] == ["none:", "the", "load", "was", "late,", "p99", "3.0", "ms"]
+    assert not failed(result)
+
+
+def test_a_round_in_which_nothing_was_carried() -> None:
+    """It has no ratio, and the others keep their own."""
+    result = full(lambda calls: made.stage(BRIDGE, calls, cpu=9.0), [500, 440, 540])
+    result.rows[1].capacity[0], result.rows[1].best[0] = 0, None
+    ours = record(result)["results"][1]
+    expected = {"median": 4.9, "least": 4.4, "greatest": 5.4}
+    assert ours["times_naive_by_cpu"] == pytest.approx(expected)
+    assert ours["calls"]["least"] == 0
 
 
 def test_nothing_carried() -> None:

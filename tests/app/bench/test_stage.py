@@ -77,6 +77,28 @@ def test_a_void_stage_has_no_figure() -> None:
     }
 
 
+def test_a_load_that_is_a_little_late() -> None:
+    """CPU and losses count, latencies do not; what was carried all the same was carried."""
+    late = made.stage(report=made.report(late=3.0))
+    assert late.passed
+    assert not late.void
+    assert not late.timed
+    assert "the load was late, p99 3.0 ms" in late.outcome
+    assert late.record["cpu_ms_per_call_second"] == 5.0
+    assert not {"time", "beyond"} & set(late.record["to_app"])
+    assert late.record["to_app"]["lost"] == 0
+
+
+@pytest.mark.parametrize(
+    ("late", "load_cpu", "limited"), [(0.1, 5.0, False), (3.0, 5.0, True), (0.1, 8.6, True)]
+)
+def test_what_the_load_limits(late: float, load_cpu: float, limited: bool) -> None:
+    """What fails while the load is late, or takes its whole core, need not be the candidate."""
+    given = {"late": late, "cpu": load_cpu}
+    assert made.stage(report=made.report(to_app=made.way(time=30.0), **given)).limited is limited
+    assert not made.stage(report=made.report(**given)).limited
+
+
 def moment(at: float, candidate: float, load: float, busy: float, stolen: float = 0.0) -> Moment:
     """Core 0 is the load's, core 1 the candidate's; both have been busy for so long."""
     return Moment(
