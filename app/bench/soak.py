@@ -78,8 +78,10 @@ class Result:
         return self.growth("rss") / 1024
 
     def growth(self, name: str) -> float:
-        """By how much a sample's number grew in a minute, in the second half of the run."""
-        half = self.samples[len(self.samples) // 2 :]
+        """By how much a sample's number grew in a minute, in the second half of the run, while all
+        calls were kept going."""
+        end = 60 * self.minutes
+        half = [sample for sample in self.samples if end / 2 <= sample.at <= end]
         return 60 * slope([(sample.at, getattr(sample, name)) for sample in half])
 
     @property
@@ -116,7 +118,7 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     count = len(points)
     middle = sum(x for x, _ in points) / count if count else 0.0
     spread = sum((x - middle) ** 2 for x, _ in points)
-    return sum((x - middle) * y for x, y in points) / spread if spread else 0.0
+    return 0.0 + sum((x - middle) * y for x, y in points) / spread if spread else 0.0
 
 
 async def measure(

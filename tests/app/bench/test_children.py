@@ -89,8 +89,9 @@ async def test_no_such_command() -> None:
         await Child.start("a child", "no-such-command")
 
 
-async def test_what_it_started_ends_with_it() -> None:
+async def test_what_it_started_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child's own children are killed, also when it has ended before them."""
+    monkeypatch.setattr("app.bench.children.STOP_SECONDS", 0.1)
     code = (
         "import json, subprocess, sys;"
         "idle = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']);"
