@@ -4,6 +4,7 @@
 #define LOAD_H
 
 #include "flow.h"
+#include "json.h"
 
 enum { ROUND_NS = 20000000, SLOTS = 80, SLOT_NS = ROUND_NS / SLOTS }; /* a round: 20 ms */
 enum { MOST_LEGS = 8, MOST_STREAMS = 8, CONNECTING = 64 };

@@ -5,7 +5,7 @@
  * Twilio's on the other. Prints the port that it listens on as JSON. */
 
 #define _GNU_SOURCE
-#include "ws.h"
+#include "json.h"
 
 enum { MOST_APPS = 8 };
 
