@@ -98,9 +98,12 @@ def placement(members: Iterable[int]) -> set[tuple[tuple[int, ...], int]]:
     """On which cores these processes' threads may run, and in which scheduling class."""
     found = set()
     for member in members:
-        for thread in map(int, os.listdir(PROC / str(member) / "task")):  # noqa: PTH208
-            cores_ = tuple(sorted(os.sched_getaffinity(thread)))
-            found.add((cores_, os.sched_getscheduler(thread)))
+        for entry in (PROC / str(member) / "task").glob("*"):
+            try:
+                cores_ = tuple(sorted(os.sched_getaffinity(int(entry.name))))
+                found.add((cores_, os.sched_getscheduler(int(entry.name))))
+            except ProcessLookupError:  # it has just ended
+                continue
     return found
 
 

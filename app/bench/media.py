@@ -74,7 +74,8 @@ class Row:
     """One candidate's results with one number of forks, round by round.
 
     `best` are the stages at capacity, None for a round in which no load was carried. `levels` are
-    the stages at a percentage of it.
+    the stages at a percentage of it. `memory` is a stage from before the candidate was overloaded
+    for the first time: what it took then, it may keep.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Row:
     at_least: bool = False
     best: list[Stage | None] = field(default_factory=list)
     levels: dict[int, list[Stage]] = field(default_factory=dict)
+    memory: Stage | None = None
 
 
 @dataclass(slots=True)
@@ -158,13 +160,20 @@ class Runner:
                 continue
             row = Row(candidate.name, 1)
             self._result.rows.append(row)
-            row.best.append(await self.stage(candidate, self._plan.calls, 1))
+            row.memory = await self.stage(candidate, self._plan.calls, 1)
+            row.best.append(row.memory)
 
     async def full(self) -> None:
-        """Capacities in rounds, then latencies at parts of them in rounds."""
-        for forks in self._plan.forks:
-            rows = {candidate: Row(candidate.name, forks) for candidate in self.candidates}
+        """Memory, before anything is overloaded; capacities in rounds; latencies in rounds."""
+        table = {
+            forks: {candidate: Row(candidate.name, forks) for candidate in self.candidates}
+            for forks in sorted(self._plan.forks)
+        }
+        for forks, rows in table.items():
             self._result.rows += rows.values()
+            for candidate, row in rows.items():
+                row.memory = await self.stage(candidate, self._plan.calls, forks)
+        for forks, rows in table.items():
             for number in range(self._plan.rounds):
                 self._say(f"{forks} forks: capacity, round {number + 1}")
                 await self._capacities(rows)

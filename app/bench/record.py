@@ -65,7 +65,7 @@ def _row(result: Result, row: Row) -> dict[str, Any]:
         "load_cpu_ms_per_call_second": asdict(
             Figure.of([stage.load_cpu_per_call for stage in best])
         ),
-        "kib_per_call": asdict(Figure.of([stage.kib_per_call for stage in best])),
+        "kib_per_call": next((stage.kib_per_call for stage in valid([row.memory])), None),
         "times_naive_by_cpu": _figure(ratio.by_cpu if ratio else None),
     }
     if result.plan.quick:

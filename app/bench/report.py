@@ -109,9 +109,9 @@ def _capacity(result: Result, row: Row) -> str:
     ratio = to_baseline(result, row)
     calls = ("≥" if row.at_least else "") + _figure(Figure.of(row.capacity), 0)
     cpu = _figure(Figure.of([stage.cpu_per_call for stage in best]), 2)
-    memory = median(stage.kib_per_call for stage in best)
     by_calls, by_cpu = _both(ratio)
-    told = f"{row.name:<{width}}{calls:<18}{by_calls:<19}{cpu:<19}{by_cpu:<19}{memory:.1f}"
+    told = f"{row.name:<{width}}{calls:<18}{by_calls:<19}{cpu:<19}{by_cpu:<19}"
+    told += next((f"{stage.kib_per_call:.1f}" for stage in valid([row.memory])), "-")
     return told + _disagreement(ratio) + _disturbed(best)
 
 

@@ -62,7 +62,10 @@ def test_full(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(monkeypatch, Plan(forks=(1, 2)), core({"naive": 6.5, "other": 1.3}))
     run.candidates("naive", "other")
     asyncio.run(run.runner.full())
-    assert run.turns[:4] == [
+    memory = [("naive", 60, 1), ("other", 60, 1), ("naive", 60, 2), ("other", 60, 2)]
+    assert run.turns[:4] == memory
+    assert [row.memory is not None for row in run.result.rows] == [True] * 4
+    assert run.turns[4:8] == [
         ("naive", 60, 1),
         ("other", 60, 1),
         ("naive", 138, 1),

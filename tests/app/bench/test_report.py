@@ -20,7 +20,7 @@ from tests.app.bench import made
 
 def quick(*stages: Stage, native: bool = True) -> Result:
     result = Result(Plan(quick=True, seconds=3.0), Layout(1, (0,)), native)
-    result.rows = [Row(stage.candidate, 1, best=[stage]) for stage in stages]
+    result.rows = [Row(stage.candidate, 1, best=[stage], memory=stage) for stage in stages]
     result.stages = list(stages)
     return result
 
@@ -33,6 +33,7 @@ def full(bridge: Callable[[int], Stage], capacity: list[int]) -> Result:
     ours = Row(BRIDGE, 1, capacity)
     ours.best += [bridge(calls) for calls in capacity]
     for row in (naive, ours):
+        row.memory = made.stage(row.name)
         row.levels = {
             level: [made.stage(row.name, calls=level, forks=1)] * 3 for level in (25, 50, 80)
         }
@@ -96,7 +97,9 @@ def test_full() -> None:
     assert told[1:5] == ["500", "(440-540)", "5.00", "(4.00-6.00)"]
     assert told[5:9] == ["1.80", "(1.67-2.05)", "5.00", "(4.40-5.40)"]
     assert "disagree" not in text(result)
+    assert told[9] == "10.2"
     ours = record(result)["results"][1]
+    assert ours["kib_per_call"] == 10.24
     assert ours["calls"] == {"median": 500, "least": 440, "greatest": 540}
     assert ours["ratios_agree"] is True
     assert set(ours["latency_ms"]) == {"25", "50", "80"}
