@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.bench.candidates import Service
+from app.bench.errors import CarrierError
 from app.bench.generator import Generator, Report, Window
 from app.bench.starts import Spread, Starts, over_a_second, start_calls
 
@@ -19,14 +20,16 @@ _SETTLED = 10.0  # seconds for the last callbacks
 
 @dataclass(slots=True)
 class Burst:
-    """What came of it. `faults` are those of frames; `stops` counts apps that were told `stop`,
-    `forced` sockets that the service left open, `events` the streams' callbacks."""
+    """What came of it. `faults` are those of frames; `unended` says why the service did not take a
+    call's end; `stops` counts apps that were told `stop`, `forced` sockets that the service left
+    open, `events` the streams' callbacks."""
 
     calls: int
     starts: Starts
     ending: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
     sent: int = 0
+    unended: list[str] = field(default_factory=list)
     stops: int = 0
     forced: int = 0
     events: dict[str, int] = field(default_factory=dict)
@@ -41,6 +44,8 @@ class Burst:
             found.append(
                 f"burst: {len(self.starts.refused)} calls failed: {self.starts.refused[0]}"
             )
+        if self.unended:
+            found.append(f"burst: {len(self.unended)} calls did not end: {self.unended[0]}")
         if self.stops < begun:
             found.append(f"burst: {begun - self.stops} apps were not told `stop`")
         if self.forced:
@@ -100,7 +105,10 @@ async def _end(service: Service, generator: Generator, found: Burst) -> None:
     numbers = service.taken()
 
     async def hang_up(index: int) -> None:
-        await service.carrier.hang_up(numbers[index])
+        try:
+            await service.carrier.hang_up(numbers[index])
+        except CarrierError as error:
+            found.unended.append(str(error))
 
     began = time.monotonic()
     _, stopped = await asyncio.gather(over_a_second(len(numbers), hang_up), generator.stop_calls())

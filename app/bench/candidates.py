@@ -50,9 +50,10 @@ class Candidate(ABC):
         failures += [event["why"] for event in told if event["type"] == "down"]
         return failures + ["a call was not up in time"] * (begun - len(told))
 
-    async def close(self, generator: Generator) -> None:
-        """End all calls."""
+    async def close(self, generator: Generator) -> list[str]:
+        """End all calls. Returns why some could not be ended in order, one sentence for each."""
         await generator.stop_calls()
+        return []
 
     @abstractmethod
     async def _begin(self, generator: Generator, numbers: Sequence[int], forks: int) -> list[str]:
@@ -107,9 +108,17 @@ class Service(Candidate):
         calls, self._calls = self._calls, []
         return calls
 
-    async def close(self, generator: Generator) -> None:
+    async def close(self, generator: Generator) -> list[str]:
         await super().close(generator)
-        await asyncio.gather(*map(self.carrier.hang_up, self.taken()))
+
+        async def end(number: int) -> str:
+            try:
+                await self.carrier.hang_up(number)
+            except CarrierError as error:
+                return str(error)
+            return ""
+
+        return list(filter(None, await asyncio.gather(*map(end, self.taken()))))
 
 
 Starter = Callable[[Stand], AbstractAsyncContextManager[Candidate]]

@@ -183,7 +183,7 @@ class Soak:
     async def _settle_first_calls(self) -> None:
         """A few calls before the first look: what a service does only once is not growth."""
         failures = await self._service.open(self._generator, 5, 1)
-        await self._service.close(self._generator)
+        failures += await self._service.close(self._generator)
         if failures:
             raise CarrierError(f"the service takes no calls: {failures[0]}")
         await self.settled(None)

@@ -87,7 +87,8 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What came of a stage. `missing` says why calls did not come up; then nothing was measured.
+    """What came of a stage. `missing` says why calls did not come up, so that nothing was measured,
+    or why the candidate did not take their end.
 
     `cpu` is the candidate's seconds in the window of `seconds`, `rss` its bytes at the end of it.
     """
@@ -173,7 +174,7 @@ class Stage:
     def outcome(self) -> str:
         """In words, for a line of progress."""
         if self.missing:
-            return f"{len(self.missing)} calls did not come up: {self.missing[0]}"
+            return f"{len(self.missing)} calls did not come up, or not end: {self.missing[0]}"
         if self.report is None:
             return "nothing was measured"
         if self.void:
@@ -237,9 +238,10 @@ async def run_stage(
 ) -> Stage:
     """Open the calls, let them talk for the window, and end them all."""
     missing = await candidate.open(generator, calls, forks)
+    if missing:
+        await candidate.close(generator)
+        return Stage(candidate.name, forks, calls, missing)
     try:
-        if missing:
-            return Stage(candidate.name, forks, calls, missing)
         members, load = candidate.members(), [generator.child.pid]
         generator.run(window)
         await generator.child.event(window.seconds + 20, type="measuring")
@@ -248,11 +250,12 @@ async def run_stage(
         last = Moment.take(members, load)
         report = Report.read(await generator.child.event(30, type="report"))
     finally:
-        await candidate.close(generator)
+        missing = await candidate.close(generator)
     return Stage(
         candidate.name,
         forks,
         calls,
+        missing,
         seconds=last.at - first.at,
         cpu=last.candidate.cpu - first.candidate.cpu,
         rss=last.candidate.rss,

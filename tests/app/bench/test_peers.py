@@ -72,7 +72,8 @@ async def test_the_service_under_other_settings(stand: Stand) -> None:
         assert service.app.calls == 2
         await service.child.stop()
         failures = await service.open(generator, 2, 1)
-        assert len(failures) == 2
+        failures += await service.close(generator)
+        assert len(failures) == 4
         assert all(why.startswith("the service does not answer: ") for why in failures)
 
 

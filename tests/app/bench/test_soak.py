@@ -109,6 +109,7 @@ def test_no_latency_of_a_late_load() -> None:
     [
         ({}, None),
         ({"faults": {"lost to the app": 3}}, "burst: lost to the app: 3"),
+        ({"unended": ["busy"]}, "burst: 1 calls did not end: busy"),
         ({"stops": 199}, "burst: 1 apps were not told `stop`"),
         ({"forced": 2}, "burst: 2 sockets were left open by the service"),
         (

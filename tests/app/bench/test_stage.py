@@ -56,8 +56,9 @@ def test_calls_that_did_not_come_up() -> None:
     stage = Stage("naive", 1, 3, ["refused", "refused"])
     assert not stage.passed
     assert not stage.void
-    assert stage.outcome == "2 calls did not come up: refused"
+    assert stage.outcome == "2 calls did not come up, or not end: refused"
     assert stage.record["missing"] == ["refused", "refused"]
+    assert not made.stage(missing=["the status callback was answered 500"]).passed
 
 
 def test_a_void_stage_has_no_figure() -> None:
