@@ -19,9 +19,10 @@ EMPTY = Sample(0.0, 50 * 2**20, 20, 1, 5, 0, 0)
 
 def result(minutes: float = 30.0, growth: float = 0.0, **more: Any) -> Result:
     """A clean run whose memory grows by so many KiB a minute."""
+    times = [60 * minutes * index / 29 for index in range(30)]
     samples = [
-        replace(EMPTY, at=60.0 * minute, rss=EMPTY.rss + round(1024 * growth * minute), calls=300)
-        for minute in range(30)
+        replace(EMPTY, at=at, rss=EMPTY.rss + round(1024 * growth * at / 60), calls=300)
+        for at in times
     ]
     given: dict[str, Any] = {
         "samples": samples,
