@@ -70,7 +70,7 @@ def test_a_clean_run() -> None:
             {"events": {STARTED: 9000, STOPPED: 8999}},
             "of 9000 streams came these callbacks: 9000 stream-started, 8999 stream-stopped",
         ),
-        ({"growth": 300.0}, "memory grew by 300 KiB a minute"),
+        ({"growth": 400.0}, "memory grew by 400 KiB a minute"),
     ],
 )
 def test_complaints(wrong: dict[str, Any], complaint: str) -> None:
