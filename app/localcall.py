@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 from app.customer import CallContext, Reply
 from app.service import LiveCall, Service
@@ -14,6 +13,7 @@ from bridge.call import CallStatus
 from bridge.engine.local import LocalLeg
 from bridge.engine.session import StreamSession
 from bridge.errors import CustomerError
+from twiml.actions import Element
 from twiml.script import (
     CallEnded,
     CloseStream,
@@ -27,10 +27,14 @@ from twiml.script import (
     PauseOver,
     Script,
     Skip,
+    StartRecording,
     StopStream,
     StreamEnded,
     Wait,
 )
+
+_CAN = frozenset({"Pause", "Redirect", "Hangup", "Reject", "Start", "Connect", "Stop"})
+"""The verbs that run here; a script skips the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class LocalCall:
         call = self._live.call
         call.status = CallStatus.IN_PROGRESS
         call.timeline.add("call.answered")
-        script = Script(reply.document)
+        script = Script(reply.document, reply.url, can=_CAN)
         self._live.legs.add(self._shut_down)
         self._leg.pick_up()
         loop = asyncio.get_running_loop()
@@ -154,13 +158,16 @@ class LocalCall:
                     timeline.add("script.ended", reason=reason.value)
                     self.hang_up("document")
                 case Skip(action, reason):
-                    timeline.add(
-                        "verb.skipped",
-                        "warning",
-                        verb=action.tag,
-                        line=action.line,
-                        message=reason,
-                    )
+                    self._skipped(action, reason)
+                case StartRecording(noun):
+                    self._skipped(noun, "A local call cannot record yet; it is skipped.")
+                case _:
+                    pass  # a phone that is picked up from the start needs no Answer
+
+    def _skipped(self, element: Element, reason: str) -> None:
+        self._live.call.timeline.add(
+            "verb.skipped", "warning", verb=element.tag, line=element.line, message=reason
+        )
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -173,14 +180,10 @@ class LocalCall:
 
     async def _fetch(self, command: Fetch) -> None:
         try:
-            url = urljoin(self._context.document_url, command.url)
-        except ValueError:
-            url = command.url  # malformed, as asking will tell
-        try:
             reply = await self._service.customer.ask(
-                self._context, url, command.method, command.parameters
+                self._context, command.url, command.method, command.parameters
             )
         except CustomerError:
-            self._events.put_nowait(FetchFailed())  # the reasons are on the timeline
+            self._events.put_nowait(FetchFailed(command))  # the reasons are on the timeline
         else:
-            self._events.put_nowait(DocumentReplaced(reply.document, command))
+            self._events.put_nowait(DocumentReplaced(reply.document, command, reply.url))

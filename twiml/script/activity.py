@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from twiml.script.commands import Answer, Callback, Command, Fetch, Fields, JoinQueue, Notify
@@ -21,16 +21,21 @@ class Row:
     """What an event does in a state, if `test` holds: a line of the table that the docs show.
 
     `when` is `test` and `then` is `do`, in words. `to` are the states that may come of it: RUNNING
-    for the next verb, FETCHING for a request whose reply runs instead. No `state` is any state.
+    for the next verb, FETCHING for a request whose reply runs instead. No `states`: any live one.
     """
 
-    state: State | None
+    states: tuple[State, ...]
     event: type[Event]
     when: str
     then: str
     to: tuple[State, ...]
     test: Callable[[Any, Any], bool]
     do: Callable[[Any, Any], list[Command]]
+
+    def holds(self, machine: Any, state: State, event: Event) -> bool:
+        if self.states and state not in self.states:
+            return False
+        return isinstance(event, self.event) and self.test(machine, event)
 
 
 class Nested(Protocol):
@@ -57,7 +62,6 @@ class Line:
     nest: Nest
     answered: bool = False
     url: str = ""
-    notes: list[Command] = field(default_factory=list)
 
     def answer(self) -> list[Command]:
         """Pick up, if that was not done."""
@@ -108,7 +112,7 @@ class Activity:
     def row_for(self, event: Event) -> Row | None:
         """The line of the table that holds now."""
         for row in self.ROWS:
-            if row.state is self.state and isinstance(event, row.event) and row.test(self, event):
+            if row.holds(self, self.state, event):
                 return row
         return None
 

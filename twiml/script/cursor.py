@@ -1,314 +1,323 @@
-"""The cursor over a document, for a call that we run ourselves. It does nothing itself.
-
-Events go in, commands come out; whoever runs the call carries the commands out and reports back.
-"Verbs run top to bottom; reaching the end hangs up." `<Start>` does not block; `<Connect>` blocks
-until its stream has ended, then its `action` is asked for the next document, or else the next
-verb runs.
-
-    state      event                        then
-    READY      begin()                      run the first verb
-    CONNECTED  StreamEnded, the awaited     fetch the action, or run the next verb
-    PAUSING    PauseOver, the awaited       run the next verb
-    FETCHING   DocumentReplaced, awaited    run the reply's first verb
-    FETCHING   FetchFailed                  hang up
-    any live   DocumentReplaced, unasked    close a connected stream, run the new first verb
-    any        CallEnded                    nothing more
-    ENDED      anything                     nothing
-
-RUNNING lasts only while a call to the script does; from outside it is never seen.
-
-Whatever is not in the table changes nothing: events cross one another on their way.
-"""
+"""The cursor itself: which verb runs now, and what an event does to it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
+from typing import ClassVar, Self
 
-from twiml.actions import (
-    Action,
-    Connect,
-    Element,
-    Hangup,
-    Pause,
-    Redirect,
-    Reject,
-    Start,
-    Stop,
-    Stream,
-)
+from twiml.actions import Action
 from twiml.document import Document
+from twiml.script import fields
+from twiml.script.activity import Activity, Line, Row, always
+from twiml.script.commands import AskQueue, Command, Fetch, HangUp, JoinQueue, PutThrough
+from twiml.script.events import (
+    CallEnded,
+    Digits,
+    DocumentReplaced,
+    Event,
+    FetchFailed,
+    QueueState,
+)
+from twiml.script.playing import Pausing
+from twiml.script.states import HangUpReason, Role, State, Why
+from twiml.script.verbs import EVERY_VERB, begin_verb
 
-
-class State(StrEnum):
-    """What the script waits for; see the table above."""
-
-    READY = "ready"
-    RUNNING = "running"
-    CONNECTED = "connected"
-    PAUSING = "pausing"
-    FETCHING = "fetching"
-    ENDED = "ended"
-
-
-class HangUpReason(StrEnum):
-    """Why the document ends the call."""
-
-    END_OF_DOCUMENT = "end-of-document"
-    HANGUP = "hangup"
-    REJECTED = "rejected"
-    BUSY = "busy"
-    FETCH_FAILED = "fetch-failed"
-    UNUSABLE = "unusable-document"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenStream:
-    """Fork the call to a stream; report `StreamEnded` with this very `Stream` when it is over.
-
-    A stream with a `refusal` is given as well: it is not dialled, its stream-error is reported
-    to the customer, and it has ended at once.
-    """
-
-    stream: Stream
-    bidirectional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CloseStream:
-    """End a bidirectional stream: the call was given another document while it was open."""
-
-    stream: Stream
-
-
-@dataclass(frozen=True, slots=True)
-class StopStream:
-    """End the one-way stream of this name; harmless when there is none."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Let `seconds` pass in silence, then report `PauseOver`."""
-
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Ask for the next document; answer with `DocumentReplaced` or `FetchFailed`.
-
-    `url` is as written: relative to the current document, empty for the current document itself.
-    `parameters` go beside the standard voice parameters. `reason` is the verb that asks.
-    """
-
-    url: str
-    method: str
-    parameters: tuple[tuple[str, str], ...]
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """End the call; the script has ended too."""
-
-    reason: HangUpReason
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A verb, or a noun in it, that such a call cannot run: say so, and go on."""
-
-    action: Action
-    reason: str
-
-
-Command = OpenStream | CloseStream | StopStream | Wait | Fetch | HangUp | Skip
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEnded:
-    """A stream is over, for whatever reason; `stream` is the object that `OpenStream` gave."""
-
-    stream: Stream
-
-
-@dataclass(frozen=True, slots=True)
-class PauseOver:
-    """The time has passed. With `wait` given, of that very command; without, of the current."""
-
-    wait: Wait | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentReplaced:
-    """A document to run instead of the rest: the reply to `fetch`, or, without one, an update."""
-
-    document: Document
-    fetch: Fetch | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FetchFailed:
-    """No usable document came, from the fallback URL neither."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnded:
-    """The call is over; nobody is left to do anything to."""
-
-
-Event = StreamEnded | PauseOver | DocumentReplaced | FetchFailed | CallEnded
+_BREATH_SECONDS = 1
+"""Between two requests for a wait document that takes no time."""
 
 
 class Script:
-    """Steps through a document, and through those that take its place."""
+    """Steps through a document, and through those that take its place. It does nothing itself.
 
-    def __init__(self, document: Document) -> None:
-        self.state = State.READY
+    `url` is the document's own, the base of the relative ones in it. A call that is `answered` gets
+    no `Answer`. Verbs that are not in `can` are skipped, for who carries commands out may not be
+    able to do all of them.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        url: str = "",
+        *,
+        role: Role = Role.CALL,
+        answered: bool = False,
+        can: frozenset[str] = EVERY_VERB,
+    ) -> None:
+        self.ending: HangUpReason | None = None
+        self.left = False
+        self._state = State.READY
+        self._line = Line(role, self._nest, answered, url)
+        self._can = can
         self._document = document
         self._next = 0
-        self._answered = False
-        self._connect: Connect | None = None
-        self._awaited: Stream | Wait | Fetch | None = None
+        self._first: Fetch | None = None
+        self._awaited: Fetch | None = None
+        self._place: JoinQueue | None = None
+        self._activity: Activity | None = None
+        self._owed: list[Activity] = []
+        self._took_time = False
+
+    @classmethod
+    def fetching(
+        cls,
+        fetch: Fetch,
+        role: Role,
+        *,
+        place: JoinQueue | None = None,
+        can: frozenset[str] = EVERY_VERB,
+    ) -> Self:
+        """A script that begins by asking for its document, on a leg that is answered."""
+        script = cls(Document(()), fetch.url, role=role, answered=True, can=can)
+        script._first, script._place = fetch, place
+        return script
+
+    def _nest(self, fetch: Fetch, role: Role, place: JoinQueue | None) -> Script:
+        return Script.fetching(fetch, role, place=place, can=self._can)
+
+    @property
+    def state(self) -> State:
+        """What is waited for; ENDED when nothing is, and nothing will come of any event."""
+        return self._state if self._activity is None else self._activity.state
 
     def begin(self) -> list[Command]:
         """The first commands. To be called once; after `CallEnded` there are none."""
-        if self.state is State.ENDED:
+        if self._state is State.ENDED:
             return []
         if self.state is not State.READY:
             raise RuntimeError("begin() was called before; report what happens to receive()")
+        if self._first is not None:
+            return self._await(self._first)
         return self._play(self._document)
 
     def receive(self, event: Event) -> list[Command]:
         """What to do now that `event` has happened; often nothing."""
-        if self.state is State.ENDED:
-            return []
-        if isinstance(event, CallEnded):
-            self._end()
-            return []
-        if isinstance(event, DocumentReplaced) and event.fetch is None:
-            return self._replace(event.document)
-        match self.state, event:
-            case State.CONNECTED, StreamEnded(stream) if stream is self._awaited:
-                return self._after_connect()
-            case State.PAUSING, PauseOver(wait) if wait is None or wait is self._awaited:
-                return self._run()
-            case State.FETCHING, DocumentReplaced(document, fetch) if fetch is self._awaited:
-                return self._play(document)
-            case State.FETCHING, FetchFailed():
-                return [self._hang_up(HangUpReason.FETCH_FAILED)]
-            case _:
-                return []
+        if isinstance(event, Digits):
+            return [command for key in event.keys for command in self._receive(Digits(key))]
+        return self._receive(event)
 
-    def _replace(self, document: Document) -> list[Command]:
-        if self.state is State.READY:
-            self._document = document
-            return []
-        closing: list[Command] = []
-        if isinstance(self._awaited, Stream):
-            closing.append(CloseStream(self._awaited))
-        return closing + self._play(document)
+    def silence(self) -> list[Command]:
+        """Stop what is heard of a nested document, which ends it."""
+        commands = self._cut(Why.REPLACED)
+        self._state = State.ENDED
+        return commands
+
+    def _receive(self, event: Event) -> list[Command]:
+        commands = self._settle(event)
+        if self.state in (State.ENDED, State.CLOSING):
+            return commands
+        row = self.row_for(event)
+        if row is not None:
+            return commands + row.do(self, event)
+        if self._activity is not None:
+            commands += self._activity.receive(event)
+            commands += self._proceed(self._activity)
+        return commands
+
+    def row_for(self, event: Event) -> Row | None:
+        """The line of the table that holds now, if it is not one of the verb's own."""
+        for row in self.ROWS:
+            if row.holds(self, self.state, event):
+                return row
+        return None
+
+    def _settle(self, event: Event) -> list[Command]:
+        """Pass on the last reports of verbs that were cut short."""
+        commands: list[Command] = []
+        for activity in [*self._owed]:
+            commands += activity.receive(event)
+            if activity.over:
+                self._owed.remove(activity)
+        if self._state is State.CLOSING and not self._owed:
+            self._state = State.ENDED
+        return commands
+
+    # What the rows do
+
+    def _call_ended(self, _: CallEnded) -> list[Command]:
+        commands = self._cut(Why.HUNG_UP)
+        self._end()
+        return commands
+
+    def _is_update(self, event: DocumentReplaced) -> bool:
+        return event.fetch is None
+
+    def _is_reply(self, event: DocumentReplaced) -> bool:
+        return event.fetch is self._awaited
+
+    def _failed(self, event: FetchFailed) -> bool:
+        return event.fetch is None or event.fetch is self._awaited
+
+    def _is_answer(self, event: QueueState) -> bool:
+        return event.place is self._place
+
+    def _prepare(self, event: DocumentReplaced) -> list[Command]:
+        self._document, self._line.url, self._first = event.document, event.url, None
+        return []
+
+    def _replace(self, event: DocumentReplaced) -> list[Command]:
+        commands = self._cut(Why.REPLACED)
+        self._line.url = event.url
+        return commands + self._play(event.document)
+
+    def _give_up(self, _: FetchFailed) -> list[Command]:
+        return self._hang_up(HangUpReason.FETCH_FAILED)
+
+    def _ask(self, event: QueueState) -> list[Command]:
+        wanted = self._awaited
+        assert wanted is not None
+        return self._await(replace(wanted, parameters=wanted.parameters + fields.waiting(event)))
+
+    ROWS: ClassVar[tuple[Row, ...]] = (
+        Row(
+            (),
+            CallEnded,
+            "",
+            "hang up legs, leave conference or queue, stop recording; nothing more",
+            (State.ENDED, State.CLOSING),
+            always,
+            _call_ended,
+        ),
+        Row(
+            (State.READY,),
+            DocumentReplaced,
+            "an update",
+            "begin with this one instead",
+            (State.READY,),
+            _is_update,
+            _prepare,
+        ),
+        Row(
+            (),
+            DocumentReplaced,
+            "an update",
+            "cut the verb short, run the first verb of this one",
+            (State.RUNNING,),
+            _is_update,
+            _replace,
+        ),
+        Row(
+            (State.FETCHING,),
+            DocumentReplaced,
+            "the reply",
+            "run its first verb",
+            (State.RUNNING,),
+            _is_reply,
+            _replace,
+        ),
+        Row(
+            (State.FETCHING,),
+            FetchFailed,
+            "",
+            "hang up",
+            (State.ENDED,),
+            _failed,
+            _give_up,
+        ),
+        Row(
+            (State.ASKING,),
+            QueueState,
+            "",
+            "ask for the document, with how the queue stands",
+            (State.FETCHING,),
+            _is_answer,
+            _ask,
+        ),
+    )
+
+    # Stepping
 
     def _play(self, document: Document) -> list[Command]:
-        self._document, self._next = document, 0
+        self._document, self._next, self._took_time = document, 0, False
         if not document.usable:
-            return [self._hang_up(HangUpReason.UNUSABLE)]
+            return self._hang_up(HangUpReason.UNUSABLE)
         return self._run()
 
     def _run(self) -> list[Command]:
         """Run verbs until one blocks or ends the call."""
-        self._block(State.RUNNING, None)
+        self._state, self._awaited = State.RUNNING, None
         commands: list[Command] = []
-        while self.state is State.RUNNING:
+        while self._state is State.RUNNING and self._activity is None:
             if self._next == len(self._document.actions):
-                commands.append(self._hang_up(HangUpReason.END_OF_DOCUMENT))
+                commands += self._finish()
             else:
-                action = self._document.actions[self._next]
                 self._next += 1
-                commands += self._step(action)
+                commands += self._step(self._document.actions[self._next - 1])
         return commands
 
     def _step(self, action: Action) -> list[Command]:
-        match action:
-            case Pause():
-                wait = Wait(action.length)
-                self._block(State.PAUSING, wait)
-                return [wait]
-            case Redirect():
-                return [self._fetch(Fetch(action.url, action.method, (), "Redirect"))]
-            case Hangup():
-                return [self._hang_up(HangUpReason.HANGUP)]
-            case Reject():
-                return [self._reject(action)]
-            case Start():
-                self._answered = True
-                return [
-                    OpenStream(noun, bidirectional=False)
-                    if isinstance(noun, Stream)
-                    else _cannot(action, noun.tag)
-                    for noun in action.children
-                ]
-            case Connect():
-                self._answered = True
-                return self._connected(action)
-            case Stop():
-                self._answered = True
-                return [_stop(action, noun) for noun in action.children]
-            case _:
-                self._answered = True
-                return [_cannot(action, action.tag)]
-
-    def _connected(self, action: Connect) -> list[Command]:
-        """Open the stream and block. A `<Connect>` without one is skipped, its action too."""
-        commands: list[Command] = [
-            OpenStream(noun, bidirectional=True)
-            if isinstance(noun, Stream)
-            else _cannot(action, noun.tag)
-            for noun in action.children
-        ]
-        if action.streams:
-            self._connect = action
-            # Of several only the first can open: a call has one bidirectional stream.
-            self._block(State.CONNECTED, action.streams[0])
+        step = begin_verb(self._line, action, self._can)
+        commands = step.commands
+        if step.activity is not None:
+            return commands + self._begin(step.activity)
+        if step.fetch is not None:
+            return commands + self._fetch(step.fetch)
+        if step.end is not None:
+            return commands + self._hang_up(step.end)
+        if step.left:
+            self.left = True
+            self._end()
         return commands
 
-    def _after_connect(self) -> list[Command]:
-        connect = self._connect
-        if connect is None or not connect.action:
-            return self._run()
-        return [self._fetch(Fetch(connect.action, connect.method, (), "Connect"))]
+    def _begin(self, activity: Activity) -> list[Command]:
+        """Begin what blocks; some of it is over at once."""
+        self._activity = activity
+        commands = activity.begin()
+        if activity.over:
+            self._activity = None
+            if activity.after is not None:
+                commands += self._fetch(activity.after)
+        return commands
 
-    def _reject(self, verb: Reject) -> HangUp:
-        """As the first verb it turns the call away unanswered; later it can only hang up."""
-        if self._answered:
-            return self._hang_up(HangUpReason.HANGUP)
-        busy = verb.reason == "busy"
-        return self._hang_up(HangUpReason.BUSY if busy else HangUpReason.REJECTED)
+    def _proceed(self, activity: Activity) -> list[Command]:
+        """What follows once a verb is over."""
+        if activity.hang_up is not None:
+            return self._cut(Why.HUNG_UP) + self._hang_up(activity.hang_up)
+        if not activity.over:
+            return []
+        self._activity = None
+        self._took_time |= activity.took_time
+        if activity.after is not None:
+            return self._fetch(activity.after)
+        return self._run()
 
-    def _fetch(self, fetch: Fetch) -> Fetch:
-        self._block(State.FETCHING, fetch)
-        return fetch
+    def _finish(self) -> list[Command]:
+        """The end of the document. One for waiting is asked for again."""
+        if self._line.role is Role.QUEUE and self._first is not None:
+            again = replace(self._first, parameters=())
+            if self._took_time:
+                return self._fetch(again)
+            return self._begin(Pausing(self._line, _BREATH_SECONDS, again))
+        if self._line.role is Role.SCREENING:
+            self.ending = HangUpReason.END_OF_DOCUMENT
+            self._end()
+            return [PutThrough()]
+        return self._hang_up(HangUpReason.END_OF_DOCUMENT)
 
-    def _block(self, state: State, on: Stream | Wait | Fetch | None) -> None:
-        self.state, self._awaited = state, on
+    def _fetch(self, fetch: Fetch) -> list[Command]:
+        if self._place is None:
+            return self._await(fetch)
+        self._state, self._awaited = State.ASKING, fetch
+        return [AskQueue(self._place)]
+
+    def _await(self, fetch: Fetch) -> list[Command]:
+        self._state, self._awaited = State.FETCHING, fetch
+        return [fetch]
+
+    def _cut(self, why: Why) -> list[Command]:
+        """Cut the verb short that blocks now."""
+        activity, self._activity = self._activity, None
+        if activity is None:
+            return []
+        commands = activity.abandon(why)
+        if activity.state is State.CLOSING:
+            self._owed.append(activity)
+        return commands
+
+    def _hang_up(self, reason: HangUpReason) -> list[Command]:
+        self.ending = reason
+        self._end()
+        return [HangUp(reason)] if self._line.role in (Role.CALL, Role.SCREENING) else []
 
     def _end(self) -> None:
-        self._block(State.ENDED, None)
-
-    def _hang_up(self, reason: HangUpReason) -> HangUp:
-        self._end()
-        return HangUp(reason)
-
-
-def _stop(action: Stop, noun: Element) -> Command:
-    if not isinstance(noun, Stream):
-        return _cannot(action, noun.tag)
-    if not noun.name:
-        return Skip(action, "A <Stream> in <Stop> has no name; it stops nothing.")
-    return StopStream(noun.name)
-
-
-def _cannot(action: Action, name: str) -> Skip:
-    return Skip(action, f"A local call cannot run <{name}>; it is skipped.")
+        self._awaited = None
+        self._state = State.CLOSING if self._owed else State.ENDED

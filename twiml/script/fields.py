@@ -1,7 +1,7 @@
 """The parameters that a verb's result adds to the request for what follows, with Twilio's names.
 
-From Twilio's pages of `<Gather>`, `<Record>`, `<Dial>`, `<Enqueue>` and `<Queue>`; what is not known
-is left out.
+From Twilio's pages of `<Gather>`, `<Record>`, `<Dial>`, `<Enqueue>` and `<Queue>`; what is not
+known is left out.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ from twiml.script.playing import prompts_of
 from twiml.script.states import State, Why
 
 MOST_SPEECH_SECONDS = 60
+_SPEECH = (State.PROMPTING, State.LISTENING, State.SPEAKING)
+_INPUT = (*_SPEECH, State.KEYING)
 
 
 class Gathering(Activity):
@@ -207,7 +209,7 @@ class Gathering(Activity):
 
     ROWS: ClassVar[tuple[Row, ...]] = (
         Row(
-            State.PROMPTING,
+            (State.PROMPTING,),
             PlayEnded,
             "",
             "the next prompt; after the last one the `timeout` begins",
@@ -216,7 +218,7 @@ class Gathering(Activity):
             _next_prompt,
         ),
         Row(
-            State.PROMPTING,
+            (State.PROMPTING,),
             PauseOver,
             "",
             "the same",
@@ -224,89 +226,80 @@ class Gathering(Activity):
             _paused,
             _next_prompt,
         ),
-        *(
-            Row(
-                state,
-                TimerOver,
-                "",
-                then,
-                (State.FETCHING, State.RUNNING),
-                _timed_out,
-                _give_up,
-            )
-            for state, then in (
-                (State.LISTENING, "the next verb; `action` if `actionOnEmptyResult`"),
-                (State.KEYING, "ask `action` with the keys so far"),
-            )
-        ),
-        *(
-            row
-            for state in (State.PROMPTING, State.LISTENING, State.KEYING, State.SPEAKING)
-            for row in (
-                Row(
-                    state,
-                    Digits,
-                    "the `finishOnKey`",
-                    "ask `action` with the keys before it; without any, as if none had come",
-                    (State.FETCHING, State.RUNNING),
-                    _finishes,
-                    _submit,
-                ),
-                Row(
-                    state,
-                    Digits,
-                    "the last of `numDigits`",
-                    "ask `action` with the keys",
-                    (State.FETCHING,),
-                    _fills,
-                    _submit_with,
-                ),
-                Row(
-                    state,
-                    Digits,
-                    "any other, if keys count",
-                    "be silent, listen no more, begin the `timeout` anew",
-                    (State.KEYING,),
-                    _counts,
-                    _take,
-                ),
-            )
-        ),
-        *(
-            row
-            for state in (State.PROMPTING, State.LISTENING, State.SPEAKING)
-            for row in (
-                Row(
-                    state,
-                    SpeechStarted,
-                    "",
-                    "be silent; no `timeout` while the caller speaks",
-                    (State.SPEAKING,),
-                    _heard,
-                    _yield,
-                ),
-                Row(
-                    state,
-                    PartialSpeech,
-                    "there are words",
-                    "be silent; keys count no more; tell `partialResultCallback`",
-                    (State.SPEAKING,),
-                    _heard_words,
-                    _pass_on,
-                ),
-                Row(
-                    state,
-                    SpeechRecognised,
-                    "there are words",
-                    "ask `action` with them",
-                    (State.FETCHING,),
-                    _heard_words,
-                    _understood,
-                ),
-            )
+        Row(
+            (State.LISTENING,),
+            TimerOver,
+            "",
+            "the next verb; `action` if `actionOnEmptyResult`",
+            (State.FETCHING, State.RUNNING),
+            _timed_out,
+            _give_up,
         ),
         Row(
-            State.PROMPTING,
+            (State.KEYING,),
+            TimerOver,
+            "",
+            "ask `action` with the keys so far",
+            (State.FETCHING,),
+            _timed_out,
+            _give_up,
+        ),
+        Row(
+            _INPUT,
+            Digits,
+            "the `finishOnKey`",
+            "ask `action` with the keys before it; without any, as if the time were over",
+            (State.FETCHING, State.RUNNING),
+            _finishes,
+            _submit,
+        ),
+        Row(
+            _INPUT,
+            Digits,
+            "the last of `numDigits`",
+            "ask `action` with the keys",
+            (State.FETCHING,),
+            _fills,
+            _submit_with,
+        ),
+        Row(
+            _INPUT,
+            Digits,
+            "any other, if keys count",
+            "be silent, listen no more, begin the `timeout` anew",
+            (State.KEYING,),
+            _counts,
+            _take,
+        ),
+        Row(
+            _SPEECH,
+            SpeechStarted,
+            "",
+            "be silent; no `timeout` while the caller speaks",
+            (State.SPEAKING,),
+            _heard,
+            _yield,
+        ),
+        Row(
+            _SPEECH,
+            PartialSpeech,
+            "there are words",
+            "be silent; keys count no more; tell `partialResultCallback`",
+            (State.SPEAKING,),
+            _heard_words,
+            _pass_on,
+        ),
+        Row(
+            _SPEECH,
+            SpeechRecognised,
+            "there are words",
+            "ask `action` with them",
+            (State.FETCHING,),
+            _heard_words,
+            _understood,
+        ),
+        Row(
+            (State.PROMPTING,),
             SpeechRecognised,
             "no words",
             "listen again",
@@ -314,17 +307,14 @@ class Gathering(Activity):
             _heard,
             _listen_on,
         ),
-        *(
-            Row(
-                state,
-                SpeechRecognised,
-                "no words",
-                "listen again, and begin the `timeout` anew",
-                (State.LISTENING,),
-                _heard,
-                _nothing_said,
-            )
-            for state in (State.LISTENING, State.SPEAKING)
+        Row(
+            (State.LISTENING, State.SPEAKING),
+            SpeechRecognised,
+            "no words",
+            "listen again, and begin the `timeout` anew",
+            (State.LISTENING,),
+            _heard,
+            _nothing_said,
         ),
     )
 

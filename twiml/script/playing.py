@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from twiml.actions import Action, Connect, Pause, Play, Say, Stream
+from twiml.actions import Action, Connect, Play, Say, Stream
 from twiml.script.activity import Activity, Line, Row
 from twiml.script.commands import (
     CloseStream,
@@ -65,7 +65,7 @@ class Pausing(Activity):
 
     ROWS: ClassVar[tuple[Row, ...]] = (
         Row(
-            State.PAUSING,
+            (State.PAUSING,),
             PauseOver,
             "",
             "the next verb",
@@ -115,7 +115,7 @@ class Playing(Activity):
 
     ROWS: ClassVar[tuple[Row, ...]] = (
         Row(
-            State.PLAYING,
+            (State.PLAYING,),
             PlayEnded,
             "the tones of a `<Play>` that has a file too",
             "play the file",
@@ -123,7 +123,7 @@ class Playing(Activity):
             _more,
             _play_next,
         ),
-        Row(State.PLAYING, PlayEnded, "", "the next verb", (State.RUNNING,), _last, _go_on),
+        Row((State.PLAYING,), PlayEnded, "", "the next verb", (State.RUNNING,), _last, _go_on),
     )
 
 
@@ -180,7 +180,7 @@ class Connecting(Activity):
 
     ROWS: ClassVar[tuple[Row, ...]] = (
         Row(
-            State.CONNECTED,
+            (State.CONNECTED,),
             StreamEnded,
             "of the first stream",
             "ask `action`, or the next verb",

@@ -56,9 +56,11 @@ class Recorder(Activity):
         return [*commands, self.recording]
 
     def abandon(self, why: Why) -> list[Command]:
-        stop: list[Command] = [] if self.state is State.STOPPING else [StopRecording(self.recording)]
+        stop: list[Command] = (
+            [] if self.state is State.STOPPING else [StopRecording(self.recording)]
+        )
         if why is Why.HUNG_UP:
-            self.state, self._ended_by = State.CLOSING, "hangup"
+            self.state, self._ended_by = State.CLOSING, self._ended_by or "hangup"
         return stop
 
     def _finishes(self, event: Digits) -> bool:
@@ -76,9 +78,7 @@ class Recorder(Activity):
 
     def _ask(self, event: RecordingFinished) -> list[Command]:
         parameters = fields.recorded(event, self._ended_by)
-        self.finish(
-            self.line.fetch(self.record.action, self.record.method, parameters, self.VERB)
-        )
+        self.finish(self.line.fetch(self.record.action, self.record.method, parameters, self.VERB))
         return []
 
     def _go_on(self, _: RecordingFinished) -> list[Command]:
@@ -91,7 +91,7 @@ class Recorder(Activity):
 
     ROWS: ClassVar[tuple[Row, ...]] = (
         Row(
-            State.RECORDING,
+            (State.RECORDING,),
             Digits,
             "one of `finishOnKey`",
             "stop the recording",
@@ -99,41 +99,35 @@ class Recorder(Activity):
             _finishes,
             _stop,
         ),
-        *(
-            row
-            for state in (State.RECORDING, State.STOPPING)
-            for row in (
-                Row(
-                    state,
-                    RecordingFinished,
-                    "something is kept",
-                    "ask `action`, or the document at hand",
-                    (State.FETCHING,),
-                    _kept,
-                    _ask,
-                ),
-                Row(
-                    state,
-                    RecordingFinished,
-                    "nothing is kept",
-                    "the next verb",
-                    (State.RUNNING,),
-                    _mine,
-                    _go_on,
-                ),
-            )
-        ),
         Row(
-            State.CLOSING,
+            (State.RECORDING, State.STOPPING),
             RecordingFinished,
             "something is kept",
-            "tell `action`, or the document at hand, with `Digits=hangup`",
+            "ask `action`, or the document at hand",
+            (State.FETCHING,),
+            _kept,
+            _ask,
+        ),
+        Row(
+            (State.RECORDING, State.STOPPING),
+            RecordingFinished,
+            "nothing is kept",
+            "the next verb",
+            (State.RUNNING,),
+            _mine,
+            _go_on,
+        ),
+        Row(
+            (State.CLOSING,),
+            RecordingFinished,
+            "something is kept",
+            "tell `action`, or the document at hand; `Digits` is `hangup`",
             (State.ENDED,),
             _kept,
             _tell,
         ),
         Row(
-            State.CLOSING,
+            (State.CLOSING,),
             RecordingFinished,
             "nothing is kept",
             "nothing",
