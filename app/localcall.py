@@ -138,6 +138,7 @@ class LocalCall:
         self._events.put_nowait(StreamEnded(session.source))
 
     def _carry_out(self, commands: list[Command]) -> None:
+        """Nothing but `Answer` comes beside these, and the phone is picked up from the start."""
         timeline = self._live.call.timeline
         for command in commands:
             match command:
@@ -161,8 +162,6 @@ class LocalCall:
                     self._skipped(action, reason)
                 case StartRecording(noun):
                     self._skipped(noun, "A local call cannot record yet; it is skipped.")
-                case _:
-                    pass  # a phone that is picked up from the start needs no Answer
 
     def _skipped(self, element: Element, reason: str) -> None:
         self._live.call.timeline.add(

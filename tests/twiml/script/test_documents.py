@@ -8,6 +8,8 @@ from twiml.actions import Stream
 from twiml.document import Document
 from twiml.parser import parse
 from twiml.script import (
+    Answer,
+    Callback,
     CallEnded,
     CloseStream,
     Command,
@@ -19,8 +21,10 @@ from twiml.script import (
     HangUpReason,
     OpenStream,
     PauseOver,
+    RecordingFinished,
     Script,
     Skip,
+    StartRecording,
     State,
     StopStream,
     StreamEnded,
@@ -39,8 +43,9 @@ def document(inner: str) -> Document:
 
 
 def begun(inner: str) -> tuple[Script, list[Command]]:
+    """A script that has begun, and what it says but for `Answer`."""
     script = Script(document(inner))
-    return script, script.begin()
+    return script, [command for command in script.begin() if command != Answer()]
 
 
 def opened(command: Command) -> Stream:
@@ -189,7 +194,7 @@ def test_hangup_ends() -> None:
         ("<Reject/>", HangUpReason.REJECTED),
         ('<Reject reason="busy"/>', HangUpReason.BUSY),
         (f'{START}<Reject reason="busy"/>', HangUpReason.HANGUP),
-        ("<Say>x</Say><Reject/>", HangUpReason.HANGUP),
+        ("<Pay/><Reject/>", HangUpReason.HANGUP),
     ],
 )
 def test_reject(inner: str, reason: HangUpReason) -> None:
@@ -200,15 +205,120 @@ def test_reject(inner: str, reason: HangUpReason) -> None:
 def test_other_verbs_and_nouns_are_skipped_visibly() -> None:
     """Each gives a notice that names it; a Connect without a stream does not block."""
     _, commands = begun(
-        '<Say>hi</Say><Start><Siprec/></Start><Connect action="/x"><Room>r</Room></Connect>'
+        "<Pay/><Sms>x</Sms><Refer><Sip>sip:a@b.example</Sip></Refer><Prompt/><Queue>q</Queue>"
+        "<Start><Siprec/><Transcription/></Start>"
+        '<Connect action="/x"><Room>r</Room><ConversationRelay/><VirtualAgent/></Connect>'
         "<Stop><Siprec/></Stop>"
     )
     *skipped, last = commands
     assert last == END
     reasons = [skip.reason for skip in skipped if isinstance(skip, Skip)]
-    assert len(reasons) == len(skipped) == 4
-    for name, reason in zip(("Say", "Siprec", "Room", "Siprec"), reasons, strict=True):
+    named = "Pay Sms Refer Prompt Queue Siprec Transcription Room ConversationRelay VirtualAgent"
+    for name, reason in zip([*named.split(), "Siprec"], reasons, strict=True):
         assert f"<{name}>" in reason
+    assert len(reasons) == len(skipped)
+
+
+def test_verbs_that_the_runner_cannot_do_are_skipped() -> None:
+    """A runner says what it can; the rest is skipped like what no call of ours can."""
+    script = Script(document("<Say>x</Say><Pause/>"), can=frozenset({"Pause"}))
+    answer, skip, wait = script.begin()
+    assert (answer, wait) == (Answer(), Wait(1))
+    assert isinstance(skip, Skip)
+    assert (skip.action.tag, "<Say>" in skip.reason) == ("Say", True)
+
+
+@pytest.mark.parametrize(
+    ("inner", "answered_before"),
+    [
+        ("<Say>x</Say>", "Speak"),
+        ("<Pause/><Say>x</Say>", ""),
+        ("<Redirect/>", ""),
+        ("<Hangup/>", ""),
+        ("<Pay/><Hangup/>", "Skip"),
+        ("<Gather/>", "StartTimer"),
+        ("<Record/>", "StartRecording"),
+        ("<Echo/>", "StartEcho"),
+        ("<Enqueue>q</Enqueue>", "JoinQueue"),
+        (START, "OpenStream"),
+        ("<Dial>1</Dial>", "PlayRinging"),
+        ('<Dial answerOnBridge="true">1</Dial>', ""),
+    ],
+)
+def test_the_call_is_answered_when_it_has_to_be(inner: str, answered_before: str) -> None:
+    """A pause at first, a redirect, a hang-up, and answerOnBridge leave it ringing."""
+    commands = names(Script(document(inner)).begin())
+    after = commands[commands.index("Answer") + 1] if "Answer" in commands else ""
+    assert after == answered_before
+    assert "Answer" not in names(Script(document(inner), answered=True).begin())
+
+
+def test_a_call_is_answered_once() -> None:
+    """Not by every verb, nor by every document."""
+    script = Script(document("<Echo/>"))
+    assert names(script.begin()) == ["Answer", "StartEcho"]
+    assert names(script.receive(DocumentReplaced(document("<Echo/>")))) == ["StopEcho", "StartEcho"]
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("/next?a=1", "https://app.example/next?a=1"),
+        ("next", "https://app.example/voice/next"),
+        ("https://other.example/", "https://other.example/"),
+        ("", "https://app.example/voice/start?lang=en"),
+        ("mailto:x", "mailto:x"),
+    ],
+)
+def test_urls_are_read_against_the_document_s(written: str, asked: str) -> None:
+    """An empty one is the document itself, its query included; one of no use is left as it is."""
+    url = "https://app.example/voice/start?lang=en"
+    (fetch,) = Script(document(f"<Redirect>{written}</Redirect>"), url).begin()
+    assert fetch == Fetch(asked, "POST", (), "Redirect")
+
+
+def test_the_reply_s_own_url_is_the_base_from_then_on() -> None:
+    """Of an update that has none, nothing is: its URLs go out as written."""
+    script = Script(document("<Redirect>a</Redirect>"), "https://one.example/x/")
+    (fetch,) = script.begin()
+    assert isinstance(fetch, Fetch)
+    reply = DocumentReplaced(document("<Redirect>b</Redirect>"), fetch, "https://two.example/y/")
+    assert script.receive(reply) == [Fetch("https://two.example/y/b", "POST", (), "Redirect")]
+    assert script.receive(DocumentReplaced(document("<Redirect>c</Redirect>"))) == [
+        Fetch("c", "POST", (), "Redirect")
+    ]
+
+
+@pytest.mark.parametrize("event", [FetchFailed(Fetch("", "POST", (), "")), PauseOver(Wait(1))])
+def test_reports_about_something_else_change_nothing(event: Event) -> None:
+    """They are about a request, or a pause, that was given up."""
+    for inner in ("<Redirect/>", "<Pause/>"):
+        script, _ = begun(inner)
+        state = script.state
+        assert script.receive(event) == []
+        assert script.state is state
+
+
+def test_recordings_in_the_background() -> None:
+    """They do not block; the attributes come as values, the callback's URL absolute."""
+    inner = (
+        '<Start><Recording channels="mono" track="inbound" trim="do-not-trim" '
+        'recordingStatusCallback="/r" recordingStatusCallbackEvent="in-progress"/></Start>'
+        "<Start><Recording/></Start><Pause/>"
+    )
+    script = Script(document(inner), "https://app.example/voice")
+    _, first, second, wait = script.begin()
+    assert isinstance(first, StartRecording)
+    assert isinstance(second, StartRecording)
+    assert wait == Wait(1)
+    assert (first.source, first.track, first.channels) == ("StartCallRecordingTwiML", "inbound", 1)
+    assert (first.trim, first.beep, first.silence_seconds, first.max_seconds) == (
+        (False, False, None, None)
+    )
+    assert first.callback == Callback("https://app.example/r", "POST", ("in-progress",))
+    assert (second.track, second.channels, second.trim) == ("both", 2, True)
+    assert second.callback is None
+    assert script.receive(RecordingFinished(second, "RE1", "", 1)) == []
 
 
 @pytest.mark.parametrize("when", ["running", "replaced"])
