@@ -116,8 +116,8 @@ class Conferring(Dialling):
         silence, self._hold = self._hold.silence(), self._new_hold()
         return silence + self._hold.begin(event.url, event.method)
 
-    def _leave(self, _: Event) -> list[Command]:
-        self.state = State.STOPPING
+    def _leave(self, event: Event) -> list[Command]:
+        self.part(event)
         return [*self._hold.silence(), LeaveConference(self.join)]
 
     def _over(self, event: ConferenceLeft) -> list[Command]:

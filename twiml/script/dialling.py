@@ -23,6 +23,7 @@ from twiml.script.commands import (
 )
 from twiml.script.events import (
     Digits,
+    Event,
     LegAnswered,
     LegEnded,
     LegReady,
@@ -114,6 +115,12 @@ class Dialling(Activity):
 
     def timed_out(self, event: TimerOver) -> bool:
         return event.timer is self._timer
+
+    def part(self, event: Event) -> None:
+        """The two are parted, for whatever reason; the end is reported yet."""
+        self.state = State.STOPPING
+        if isinstance(event, TimerOver):
+            self._timer = None
 
     def is_star(self, event: Digits) -> bool:
         return event.keys == "*" and self.dial.hangup_on_star
@@ -266,8 +273,8 @@ class Ringing(Dialling):
     def _is_winner(self, event: LegEnded) -> bool:
         return event.leg is self._winner
 
-    def _part(self, _: Digits | TimerOver) -> list[Command]:
-        self.state = State.STOPPING
+    def _part(self, event: Digits | TimerOver) -> list[Command]:
+        self.part(event)
         return [HangUpLeg(self._winner)] if self._winner else []
 
     def _over(self, event: LegEnded) -> list[Command]:

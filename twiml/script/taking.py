@@ -71,8 +71,8 @@ class Taking(Dialling):
     def _fail(self, _: NoSuchQueue) -> list[Command]:
         return self._finish("failed")
 
-    def _part(self, _: Digits | TimerOver) -> list[Command]:
-        self.state = State.STOPPING
+    def _part(self, event: Digits | TimerOver) -> list[Command]:
+        self.part(event)
         return [StopTaking(self.take)]
 
     def _over(self, event: CallerReleased) -> list[Command]:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from twiml.document import Document
 from twiml.parser import parse
 from twiml.script import (
-    AskQueue,
     CallEnded,
     CallerReleased,
     CallerTaken,
@@ -99,7 +98,8 @@ class Drive:
         return self.script.state
 
     def tell(self, event: Event) -> list[Command]:
-        found = next(_found(self.script, event), None)
+        several = isinstance(event, Digits) and len(event.keys) != 1  # looked at one by one
+        found = None if several else next(_found(self.script, event), None)
         self.said = self.script.receive(event)
         self.all += self.said
         if found is not None:
@@ -209,9 +209,6 @@ class Drive:
 
     def no_queue(self) -> list[Command]:
         return self.tell(NoSuchQueue(self.find(TakeFromQueue)))
-
-    def asked(self) -> bool:
-        return isinstance(self.said[-1], AskQueue)
 
 
 def _found(script: Script, event: Event) -> Iterator[tuple[Any, Row, State]]:
