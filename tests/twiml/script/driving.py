@@ -97,6 +97,9 @@ class Drive:
     def state(self) -> State:
         return self.script.state
 
+    def at(self, state: State) -> bool:
+        return self.state is state
+
     def tell(self, event: Event) -> list[Command]:
         several = isinstance(event, Digits) and len(event.keys) != 1  # looked at one by one
         found = None if several else next(_found(self.script, event), None)

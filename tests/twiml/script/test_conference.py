@@ -90,7 +90,7 @@ def test_music_until_it_starts() -> None:
     drive = waiting("")
     music = drive.find(PlayMusic)
     assert drive.started() == [StopPlaying(music)]
-    assert drive.state is State.CONFERRING
+    assert drive.at(State.CONFERRING)
 
 
 def test_silence_until_it_starts() -> None:
@@ -108,7 +108,7 @@ def test_a_document_until_it_starts() -> None:
     assert drive.played() == [Fetch("https://app.example/w?x=1", "POST", (), "Redirect")]
     drive.reply("<Say>still</Say>")
     assert drive.played() == []
-    assert drive.state is State.HOLDING
+    assert drive.at(State.HOLDING)
     assert drive.started() == []
 
 
@@ -192,10 +192,10 @@ def test_the_caller_hangs_up() -> None:
     drive.left_conference()
     (told,) = drive.said
     assert isinstance(told, Notify)
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
     drive = conference(dial="")
     drive.hang_up()
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
 
 
 def test_an_update() -> None:

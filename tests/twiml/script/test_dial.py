@@ -181,7 +181,7 @@ def test_a_document_for_the_called_party() -> None:
     assert called.find(Fetch).url == "https://app.example/other/next"
     assert called.reply("<Say>Thank you</Say>") != []
     assert called.played() == [PutThrough()]
-    assert called.state is State.ENDED
+    assert called.at(State.ENDED)
     assert Bridge(leg) in drive.ready()
 
 
@@ -296,7 +296,7 @@ def test_the_caller_hangs_up() -> None:
     assert isinstance(told, Notify)
     assert drive.fields()["DialCallStatus"] == "completed"
     assert drive.fields()["DialCallDuration"] == "6"
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
 
 
 def test_the_caller_hangs_up_while_it_rings() -> None:
@@ -312,7 +312,7 @@ def test_a_hang_up_that_nobody_asks_about() -> None:
     """Without an action there is nothing to wait for."""
     drive = dial("1")
     assert drive.hang_up() == [HangUpLeg(legs(drive)[0])]
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
     assert drive.ended() == []
 
 

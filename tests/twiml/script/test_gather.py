@@ -100,7 +100,7 @@ def test_other_finish_keys(finish: str, keys: str) -> None:
     """An empty finishOnKey takes every key for a digit; another one leaves # to be one."""
     drive = gather(f'finishOnKey="{finish}"')
     drive.keys(keys)
-    assert drive.state is State.KEYING
+    assert drive.at(State.KEYING)
     drive.keys(finish) if finish else drive.timer()
     assert drive.fields() == {"Digits": keys}
 
@@ -278,7 +278,7 @@ def test_keys_go_to_whoever_waits_for_them() -> None:
     drive = Drive("<Say>x</Say><Gather/>")
     assert drive.keys("123") == []
     drive.played()
-    assert drive.state is State.LISTENING
+    assert drive.at(State.LISTENING)
     assert drive.tell(Digits("")) == []
 
 

@@ -82,7 +82,7 @@ def test_the_end_of_another_prompt_does_not_count() -> None:
     assert drive.update("<Say>x</Say>") == [StopPlaying(old), drive.find(Speak)]
     assert drive.find(Speak) is not old
     assert drive.tell(PlayEnded(old)) == []
-    assert drive.state is State.PLAYING
+    assert drive.at(State.PLAYING)
 
 
 def test_echo() -> None:
@@ -93,4 +93,4 @@ def test_echo() -> None:
     assert drive.update("<Pause/>") == [StopEcho(echo), Wait(1)]
     drive = Drive("<Echo/>")
     assert drive.hang_up() == []
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)

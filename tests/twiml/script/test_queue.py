@@ -225,11 +225,11 @@ def test_the_wait_document_hangs_up() -> None:
     drive = enqueue()
     drive.reply("<Hangup/>")
     assert drive.said == [LeaveQueue(drive.find(JoinQueue)), HangUp(HangUpReason.HANGUP)]
-    assert drive.state is State.CLOSING
+    assert drive.at(State.CLOSING)
     drive.left_queue()
     assert isinstance(drive.said[0], Notify)
     assert drive.fields()["QueueResult"] == "hangup"
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
 
 
 @pytest.mark.parametrize(("when", "result"), [("waiting", "hangup"), ("bridged", "bridged")])
@@ -243,7 +243,7 @@ def test_the_caller_hangs_up(when: str, result: str) -> None:
     assert drive.fields() == {"QueueResult": result, "QueueSid": "QU1", "QueueTime": "8"}
     quiet = enqueue('waitUrl="/w"')
     quiet.hang_up()
-    assert quiet.state is State.ENDED
+    assert quiet.at(State.ENDED)
 
 
 @pytest.mark.parametrize(
@@ -260,11 +260,11 @@ def test_redirected(when: str, result: str) -> None:
     assert said[-1] == Wait(1)
     assert ("StopPlaying" in names(said)) == (when == "waiting")
     assert ("LeaveQueue" in names(said)) == (when != "leaving")
-    assert drive.state is State.PAUSING
+    assert drive.at(State.PAUSING)
     drive.left_queue(4)
     assert isinstance(drive.said[0], Notify)
     assert drive.fields() == {"QueueResult": result, "QueueSid": "QU1", "QueueTime": "4"}
-    assert drive.state is State.PAUSING
+    assert drive.at(State.PAUSING)
     assert drive.left_queue(4) == []
 
 
@@ -273,11 +273,11 @@ def test_a_call_that_ends_while_a_report_is_owed() -> None:
     drive = enqueue()
     drive.update("<Pause/>")
     assert drive.hang_up() == []
-    assert drive.state is State.CLOSING
+    assert drive.at(State.CLOSING)
     assert drive.hang_up() == []
     drive.left_queue()
     assert drive.fields()["QueueResult"] == "redirected"
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
 
 
 def test_refused_when_nobody_is_there_any_more() -> None:
@@ -381,7 +381,7 @@ def test_the_taker_hangs_up(talked: bool, status: str) -> None:
     assert drive.hang_up() == [StopTaking(drive.find(TakeFromQueue))]
     drive.released(2)
     assert drive.fields()["DialCallStatus"] == status
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
 
 
 def test_the_taker_gets_another_document() -> None:
@@ -402,6 +402,6 @@ def test_the_main_document_is_the_base_again_after_waiting() -> None:
     drive = Drive('<Enqueue waitUrl="https://music.example/w/">q</Enqueue><Redirect/>')
     drive.queue()
     drive.reply("<Play>a.wav</Play>", "https://music.example/w/")
-    assert drive.state is State.HOLDING
+    assert drive.at(State.HOLDING)
     drive.taken()
     assert drive.left_queue() == [Fetch(URL, "POST", (), "Redirect")]

@@ -103,14 +103,14 @@ def test_a_caller_who_hangs_up() -> None:
     """The recording is finished, the action told; whatever it replies, there is nobody left."""
     drive = record('action="/done"')
     assert drive.hang_up() == [StopRecording(drive.find(StartRecording))]
-    assert drive.state is State.CLOSING
+    assert drive.at(State.CLOSING)
     drive.recorded(3)
     (told,) = drive.said
     assert isinstance(told, Notify)
     assert told.url == "https://app.example/done"
     assert drive.fields()["Digits"] == "hangup"
     assert drive.fields()["RecordingDuration"] == "3"
-    assert drive.state is State.ENDED
+    assert drive.at(State.ENDED)
     assert drive.recorded(3) == []
 
 
@@ -129,7 +129,7 @@ def test_an_update_stops_it() -> None:
     recording = drive.find(StartRecording)
     assert drive.update("<Pause/>") == [StopRecording(recording), Wait(1)]
     assert drive.recorded() == []
-    assert drive.state is State.PAUSING
+    assert drive.at(State.PAUSING)
 
 
 def test_another_recording_s_end_is_not_its_own() -> None:
@@ -137,7 +137,7 @@ def test_another_recording_s_end_is_not_its_own() -> None:
     drive = Drive("<Start><Recording/></Start><Record/>")
     background = drive.find(StartRecording, 0)
     assert drive.tell(RecordingFinished(background, "RE0", "https://r.example/RE0", 9)) == []
-    assert drive.state is State.RECORDING
+    assert drive.at(State.RECORDING)
 
 
 def test_transcription_is_not_done() -> None:
