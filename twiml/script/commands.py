@@ -42,6 +42,9 @@ class Skip:
     reason: str
 
 
+Talk = Answer | HangUp | PutThrough | Skip
+
+
 # Requests
 
 
@@ -78,6 +81,9 @@ class Callback:
     events: tuple[str, ...] = ()
 
 
+Request = Fetch | Notify
+
+
 # Time
 
 
@@ -101,6 +107,9 @@ class StopTimer:
     """The timer is not needed any more. Its end, already on its way, is harmless."""
 
     timer: StartTimer
+
+
+Timing = Wait | StartTimer | StopTimer
 
 
 # What the caller hears. One prompt at a time; `PlayEnded` tells it over.
@@ -193,6 +202,9 @@ class StopListening:
     listen: Listen
 
 
+Sound = Prompt | StopPlaying | StartEcho | StopEcho | Listen | StopListening
+
+
 # Recording
 
 
@@ -225,6 +237,9 @@ class StopRecording:
     recording: StartRecording
 
 
+Recorders = StartRecording | StopRecording
+
+
 # Streams
 
 
@@ -252,6 +267,9 @@ class StopStream:
     """End the one-way stream of this name; harmless when there is none."""
 
     name: str
+
+
+Streams = OpenStream | CloseStream | StopStream
 
 
 # Other parties
@@ -376,37 +394,7 @@ class StopTaking:
     take: TakeFromQueue
 
 
-Command = (
-    Answer
-    | HangUp
-    | PutThrough
-    | Skip
-    | Fetch
-    | Notify
-    | Wait
-    | StartTimer
-    | StopTimer
-    | Prompt
-    | StopPlaying
-    | StartEcho
-    | StopEcho
-    | Listen
-    | StopListening
-    | StartRecording
-    | StopRecording
-    | OpenStream
-    | CloseStream
-    | StopStream
-    | DialLeg
-    | HangUpLeg
-    | Screen
-    | Bridge
-    | JoinConference
-    | LeaveConference
-    | JoinQueue
-    | AskQueue
-    | ReadyToBridge
-    | LeaveQueue
-    | TakeFromQueue
-    | StopTaking
-)
+Leg = DialLeg | HangUpLeg | Screen | Bridge
+Room = JoinConference | LeaveConference
+Line = JoinQueue | AskQueue | ReadyToBridge | LeaveQueue | TakeFromQueue | StopTaking
+Command = Talk | Request | Timing | Sound | Recorders | Streams | Leg | Room | Line
