@@ -396,5 +396,5 @@ class StopTaking:
 
 Leg = DialLeg | HangUpLeg | Screen | Bridge
 Room = JoinConference | LeaveConference
-Line = JoinQueue | AskQueue | ReadyToBridge | LeaveQueue | TakeFromQueue | StopTaking
-Command = Talk | Request | Timing | Sound | Recorders | Streams | Leg | Room | Line
+Queues = JoinQueue | AskQueue | ReadyToBridge | LeaveQueue | TakeFromQueue | StopTaking
+Command = Talk | Request | Timing | Sound | Recorders | Streams | Leg | Room | Queues
