@@ -96,6 +96,7 @@ class Activity:
 
     def __init__(self, line: Line) -> None:
         self.line = line
+        self.base = line.url
         self.state = State.RUNNING
         self.over = False
         self.after: Fetch | None = None
@@ -124,6 +125,10 @@ class Activity:
         self.over, self.after = True, after
 
     def close(self, url: str | None, method: str, parameters: Fields) -> list[Command]:
-        """The last report has come: pass it on, and that is all."""
+        """The last report has come: pass it on, and that is all.
+
+        The URL is read against the verb's own document, for another may run by now.
+        """
         self.over = True
-        return [Notify(self.line.resolve(url or ""), method, parameters, self.VERB)]
+        url = absolute_http(url or "", self.base) or url or ""
+        return [Notify(url, method, parameters, self.VERB)]

@@ -256,13 +256,14 @@ def test_redirected(when: str, result: str) -> None:
     drive.reply("<Say>wait</Say>" if when == "waiting" else "<Leave/>" if when == "leaving" else "")
     if when == "bridged":
         drive.taken()
-    said = drive.update("<Pause/>")
+    said = drive.update("<Pause/>", "https://new.example/")
     assert said[-1] == Wait(1)
     assert ("StopPlaying" in names(said)) == (when == "waiting")
     assert ("LeaveQueue" in names(said)) == (when != "leaving")
     assert drive.at(State.PAUSING)
-    drive.left_queue(4)
-    assert isinstance(drive.said[0], Notify)
+    (told,) = drive.left_queue(4)
+    assert isinstance(told, Notify)
+    assert told.url == "https://app.example/a"
     assert drive.fields() == {"QueueResult": result, "QueueSid": "QU1", "QueueTime": "4"}
     assert drive.at(State.PAUSING)
     assert drive.left_queue(4) == []
