@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_INSTEAD = {
-    "AiSession": "Use <Connect><Stream> and run the session in your own consumer.",
-    "Client": "Dial a <Number> or a <Sip> address.",
-    "ConversationRelay": "Use <Connect><Stream> with your own speech recognition and synthesis.",
-    "Recording": "Use <Record>, or the record attribute of <Dial>.",
-    "Siprec": "Use <Start><Stream> with both tracks.",
-    "Task": "Keep the task's attributes on your side, by CallSid.",
-    "Transcription": "Use <Start><Stream> and transcribe in your own consumer.",
-    "sequential": "Dial one number at a time and go on in the action URL.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One thing left out: an element, or one attribute of it, why, and what to do instead."""
+    """One thing left out: an element, or one attribute of it, why, and what happens instead."""
 
     element: str
     attribute: str
     line: int
     why: str
-    instead: str = ""
+    instead: str
 
     def __str__(self) -> str:
         what = f"{self.element} {self.attribute}".rstrip()
-        return f"line {self.line}: <{what}> {self.why} {self.instead}".rstrip()
+        return f"line {self.line}: <{what}> {self.why} {self.instead}"
 
 
-def no_element(name: str, line: int) -> Loss:
-    return Loss(name, "", line, "has no counterpart in cXML.", _INSTEAD.get(name, ""))
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Why something is lost, and what happens instead.
+
+    Written at its default an attribute is no loss; with `only`, no other value than that is one.
+    """
+
+    why: str
+    instead: str
+    only: str | None = None
 
 
-def no_attribute(element: str, name: str, line: int) -> Loss:
-    return Loss(element, name, line, "has no counterpart in cXML.", _INSTEAD.get(name, ""))
+BAD_URL = "is not an http or https URL."
+NEVER_ASKED = "is never asked: nothing is left in the <Connect> that could end."
+"""Why the `action` of a `<Connect>` is lost that has nothing in it which can be translated."""

@@ -35,4 +35,5 @@ def too_large(output: str) -> bool:
 
 def size_loss() -> Loss:
     """The loss that goes with a document that is too large."""
-    return Loss("Response", "", 0, f"makes a document too large: over {MAX_BYTES} bytes.")
+    why = f"makes a document too large: over {MAX_BYTES} bytes."
+    return Loss("Response", "", 0, why, "On a call the caller hears an apology instead.")

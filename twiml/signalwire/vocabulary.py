@@ -1,7 +1,7 @@
 """What cXML has of TwiML's vocabulary, as data: from the attribute tables of its verb pages.
 
-An element that is not here has no cXML page and is left out of a translation; so is an attribute
-that its element does not list.
+An element that is not in `WORDS` has no cXML page and is left out of a translation; so is an
+attribute that its element does not list. `FATES` says why, and what happens instead.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from twiml.schema import ROOT, RULES, Rule
+from twiml.signalwire.losses import Fate
 
 
 class Link(Enum):
@@ -124,3 +125,82 @@ WORDS = MappingProxyType(
 
 VERBS = (frozenset(WORDS) & frozenset(ROOT.children)) - {"Prompt", "Queue"}
 """Those of `WORDS` that may stand in `<Response>`; a prompt and a queue may not, in cXML."""
+
+NOT_IN_CXML = "has no counterpart in cXML."
+
+_CONFIGURATION = Fate(NOT_IN_CXML, "The recording is kept as SignalWire keeps it.")
+_DETECTION = Fate(NOT_IN_CXML, "The parties are joined whoever or whatever has answered.")
+_FORMAT = Fate(NOT_IN_CXML, "Your consumer gets mu-law at 8000 Hz.")
+_NEXT = "The call goes on with the next verb."
+_NOT_DIALLED = Fate(NOT_IN_CXML, "It is not dialled.")
+_OWN_CONSUMER = Fate(NOT_IN_CXML, "Use <Connect><Stream> with a consumer of your own.")
+_UNASKED = Fate(NOT_IN_CXML, "It is never asked.")
+_UNTOLD = Fate(NOT_IN_CXML, "It is never told anything.")
+
+FATES = MappingProxyType(
+    {
+        ("Gather", "bargeIn"): Fate(NOT_IN_CXML, "What is entered may interrupt what is played."),
+        ("Gather", "debug"): Fate(NOT_IN_CXML, "Nothing is added to what the action is told."),
+        ("Gather", "maxSpeechTime"): Fate(NOT_IN_CXML, "SignalWire's own recogniser decides."),
+        ("Record", "recordingConfigurationId"): _CONFIGURATION,
+        ("Dial", "events"): _UNTOLD,
+        ("Dial", "passports"): Fate(NOT_IN_CXML, "The call carries none."),
+        ("Dial", "recordingConfigurationId"): _CONFIGURATION,
+        ("Dial", "referUrl"): _UNASKED,
+        ("Dial", "sequential"): Fate(
+            NOT_IN_CXML,
+            "All are dialled at once. Dial one number at a time and go on in the action URL.",
+        ),
+        ("Number", "byoc"): Fate(NOT_IN_CXML, "SignalWire carries the call."),
+        ("Number", "machineDetection"): _DETECTION,
+        ("Sip", "machineDetection"): _DETECTION,
+        ("Conference", "jitterBufferSize"): Fate(NOT_IN_CXML, "SignalWire chooses one."),
+        ("Conference", "participantLabel"): Fate(NOT_IN_CXML, "The party goes by its CallSid."),
+        ("Conference", "recordingConfigurationId"): _CONFIGURATION,
+        ("Conference", "region"): Fate(NOT_IN_CXML, "SignalWire chooses one."),
+        ("Queue", "reservationSid"): Fate(NOT_IN_CXML, "Whoever waits longest is put through."),
+        ("Queue", "postWorkActivitySid"): Fate(NOT_IN_CXML, "No activity follows."),
+        ("Enqueue", "maxQueueSize"): Fate(NOT_IN_CXML, "The queue takes any number of calls."),
+        ("Enqueue", "workflowSid"): Fate(NOT_IN_CXML, "No workflow is started."),
+        ("Pay", "paymentConnector"): Fate(
+            "names a connector of a Twilio account.",
+            "Without a connector of SignalWire's own no payment can be taken.",
+        ),
+        ("Start", "action"): _UNASKED,
+        ("Stream", "audioFormat"): _FORMAT,
+        ("Stream", "sampleRate"): _FORMAT,
+        ("Room", "participantIdentity"): Fate(NOT_IN_CXML, "SignalWire names the participant."),
+        ("AiSession", ""): _OWN_CONSUMER,
+        ("Application", ""): _NOT_DIALLED,
+        ("Autopilot", ""): _OWN_CONSUMER,
+        ("Client", ""): Fate(NOT_IN_CXML, "It is not dialled. Dial a <Number> or a <Sip> address."),
+        ("Conversation", ""): _OWN_CONSUMER,
+        ("ConversationRelay", ""): Fate(
+            NOT_IN_CXML, "Use <Connect><Stream> with your own speech recognition and synthesis."
+        ),
+        ("ConversationRelaySession", ""): _OWN_CONSUMER,
+        ("Headers", ""): Fate(
+            NOT_IN_CXML, "The call carries none of them; write them into the address's query."
+        ),
+        ("Parameter", ""): Fate(NOT_IN_CXML, "It is not passed on."),
+        ("Prompt", ""): Fate("means nothing outside <Pay>.", _NEXT),
+        ("Queue", ""): Fate("means nothing outside <Dial>.", _NEXT),
+        ("Recording", ""): Fate(NOT_IN_CXML, "Use <Record>, or the record attribute of <Dial>."),
+        ("Sim", ""): _NOT_DIALLED,
+        ("Siprec", ""): Fate(NOT_IN_CXML, "Use <Start><Stream> with both tracks."),
+        ("Task", ""): Fate(NOT_IN_CXML, "Keep the task's attributes on your side, by CallSid."),
+        ("Transcription", ""): Fate(
+            NOT_IN_CXML, "Use <Start><Stream> and transcribe in your own consumer."
+        ),
+        ("Uri", ""): Fate(NOT_IN_CXML, "It is not dialled. Write one address into the <Sip>."),
+        ("VirtualAgent", ""): _OWN_CONSUMER,
+        ("WhatsApp", ""): _NOT_DIALLED,
+        ("w", ""): Fate(NOT_IN_CXML, "Its words are spoken all the same."),
+    }
+)
+"""By element and attribute; the attribute is empty for the whole element.
+
+An attribute that is neither carried nor here means nothing without another that is here.
+"""
+UNKNOWN = Fate(NOT_IN_CXML, "It is left out.")
+"""What becomes of an element that cannot come from the parser."""

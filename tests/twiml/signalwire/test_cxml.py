@@ -123,14 +123,12 @@ def test_refused_streams_are_left_out() -> None:
 
 
 def test_what_a_stream_cannot_carry_is_a_loss() -> None:
-    """Start's action and method, and a stream's format, have no counterpart."""
+    """Start's action, and a stream's format, have no counterpart."""
     translation, _ = translated(
         '<Start action="/a" method="GET"><Stream url="wss://c.example/" sampleRate="8000" '
         'audioFormat="audio/x-mulaw"/></Start>'
     )
-    assert lost(translation) == [
-        *("Start action", "Start method", "Stream audioFormat", "Stream sampleRate")
-    ]
+    assert lost(translation) == ["Start action", "Stream sampleRate", "Stream audioFormat"]
     assert "audioFormat" not in translation.output
 
 
@@ -309,6 +307,7 @@ def test_attributes_that_cxml_lacks_are_losses() -> None:
     """What TwiML knows and cXML does not is reported; what TwiML ignores is just left out."""
     translation, _ = translated(
         '<Gather action="/a" bargeIn="false" maxSpeechTime="9" debug="true" nonsense="1"/>'
+        '<Gather action="/a" bargeIn="true" debug="false" maxSpeechTime="?"/>'
         '<Dial sequential="true" referUrl="/r" events="call-progress-event">'
         '<Conference region="us1">r</Conference></Dial><Echo timeout="5"/>'
     )
@@ -352,14 +351,15 @@ def test_the_output_is_written_for_people_too() -> None:
 @pytest.mark.contract("S38")
 def test_the_size_is_told() -> None:
     """64 kB is within the bound; one byte more is too large, and a loss says so."""
-    empty = len(translated("<Say>x</Say>")[0].output) - 1
+    enqueue = "<Enqueue>{}</Enqueue>"
+    empty = len(translated(enqueue.format("x"))[0].output) - 1
     fits = 64 * 1024 - empty
     # Translated sizes differ from read ones: the document read is shorter than the one written.
-    translation, _ = translated(f"<Say>{'x' * fits}</Say>")
+    translation, _ = translated(enqueue.format("x" * fits))
     assert len(translation.output) == 64 * 1024
     assert not translation.too_large
     assert translation.losses == ()
-    translation, _ = translated(f"<Say>{'x' * (fits + 1)}</Say>")
+    translation, _ = translated(enqueue.format("x" * (fits + 1)))
     assert translation.too_large
     assert "too large" in str(translation.losses[-1])
 
@@ -386,7 +386,7 @@ def test_every_fixture_gives_well_formed_cxml(path: Path) -> None:
 def test_any_text_is_well_formed(spoken: str, value: str) -> None:
     """What the customer writes cannot break out of its place."""
     stream = Stream(connect_url="wss://c.example/", content=(Parameter(name=value, value=spoken),))
-    document = Document((Say(content=(spoken,)), Connect(content=(stream,))))
+    document = Document((Say(content=(f"x{spoken}",)), Connect(content=(stream,))))
     root = etree.fromstring(translate(document, Ours(), BASE).output.encode())
     assert [element.tag for element in root.iter()] == [
         *("Response", "Say", "Connect", "Stream", "Parameter")
@@ -430,3 +430,113 @@ def test_events_of_a_conference_recording(written: str, spelt: str, lost: int) -
     )
     assert body(translation) == f"<Dial><Conference{spelt}>c</Conference></Dial>"
     assert len(translation.losses) == lost
+
+
+@pytest.mark.parametrize(
+    ("written", "spelt", "lost_ones"),
+    [
+        ("modify announcement", "", 2),
+        ("start modify speaker", ' statusCallbackEvent="start speaker"', 1),
+        (
+            "start end join leave mute hold speaker",
+            ' statusCallbackEvent="start end join leave mute hold speaker"',
+            0,
+        ),
+    ],
+)
+def test_events_of_a_conference(written: str, spelt: str, lost_ones: int) -> None:
+    """Those that cXML has are carried; each of the others is a loss of its own."""
+    translation, _ = translated(
+        f'<Dial><Conference statusCallbackEvent="{written}">c</Conference></Dial>'
+    )
+    assert body(translation) == f"<Dial><Conference{spelt}>c</Conference></Dial>"
+    assert lost(translation) == ["Conference statusCallbackEvent"] * lost_ones
+
+
+@pytest.mark.parametrize(("noun", "text"), [("Number", "1"), ("Sip", "sip:a@b.example")])
+def test_ten_parties_to_a_dial(noun: str, text: str) -> None:
+    """The tenth is dialled; from the eleventh on each is a loss."""
+    party = f"<{noun}>{text}</{noun}>"
+    translation, _ = translated(f"<Dial>{party * 10}</Dial>")
+    assert body(translation) == f"<Dial>{party * 10}</Dial>"
+    assert translation.losses == ()
+    translation, _ = translated(f"<Dial>{party * 12}</Dial>")
+    assert body(translation) == f"<Dial>{party * 10}</Dial>"
+    assert lost(translation) == [noun, noun]
+
+
+@pytest.mark.parametrize(
+    ("inner", "dialled", "lost_ones"),
+    [
+        ("<Number>1</Number><Sip>sip:a@b</Sip>", "<Number>1</Number>", ["Sip"]),
+        ("<Sip>sip:a@b</Sip><Number>1</Number>", "<Sip>sip:a@b</Sip>", ["Number"]),
+        ("<Sip>sip:a@b</Sip><Conference>c</Conference>", "<Sip>sip:a@b</Sip>", ["Conference"]),
+        ("<Sip/><Number>1</Number>", "<Number>1</Number>", ["Sip"]),
+    ],
+)
+def test_nothing_is_dialled_beside_a_sip(inner: str, dialled: str, lost_ones: list[str]) -> None:
+    """Whatever can be dialled first decides; what it cannot stand beside is a loss."""
+    translation, _ = translated(f"<Dial>{inner}</Dial>")
+    assert body(translation) == f"<Dial>{dialled}</Dial>"
+    assert lost(translation) == lost_ones
+
+
+@pytest.mark.parametrize(
+    ("verb", "most"),
+    [("<Say>{}</Say>", 4096), ("<Sms>{}</Sms>", 1599), ("<Say><s>{}</s></Say>", 4096)],
+)
+def test_long_texts(verb: str, most: int) -> None:
+    """They are passed on whole; beyond what SignalWire takes, a loss says so."""
+    assert translated(verb.format("x" * most))[0].losses == ()
+    translation, _ = translated(verb.format("x" * (most + 1)))
+    assert body(translation) == verb.format("x" * (most + 1))
+    assert lost(translation) == [verb[1:4]]
+    assert str(most) in translation.losses[0].why
+
+
+@pytest.mark.parametrize(
+    "noun", ['<ConversationRelay url="wss://x.example/"/>', "<AiSession/>", "<Room/>"]
+)
+def test_an_action_that_is_never_asked(noun: str) -> None:
+    """When nothing in a Connect is left that could end, its action is a loss; the rest runs."""
+    translation, links = translated(f'<Connect action="/a">{noun}</Connect><Say>x</Say>')
+    assert body(translation) == "<Say>x</Say>"
+    assert lost(translation)[-1] == "Connect action"
+    assert links.given == []
+    translation, _ = translated(f"<Connect>{noun}</Connect>")
+    assert "Connect action" not in lost(translation)
+
+
+def test_verbs_with_nothing_in_them() -> None:
+    """They are left out, as in SWML: with a loss, but where nothing would have been heard."""
+    translation, _ = translated(
+        "<Enqueue workflowSid='WW1'><Task>{}</Task></Enqueue><Sms to='+1'> </Sms><Refer/>"
+        "<Dial> </Dial><Dial><Number/><Conference/><Queue/><Sip/></Dial>"
+        "<Connect><Room> </Room></Connect><Say/><Play/><Play> </Play>"
+        "<Gather action='/a'><Say/></Gather><Play digits='1'/>"
+    )
+    assert body(translation) == (
+        '<Gather action="https://us.example/document/1" method="POST"/><Play digits="1"/>'
+    )
+    assert lost(translation) == [
+        *("Enqueue workflowSid", "Task", "Enqueue", "Sms", "Refer", "Dial"),
+        *("Number", "Conference", "Queue", "Sip", "Dial", "Room"),
+    ]
+
+
+def test_tones_of_a_play_without_its_file() -> None:
+    """A file that cannot be fetched does not keep the tones from being sent."""
+    translation, _ = translated('<Play digits="1">rtmp://c.example/x</Play>')
+    assert body(translation) == '<Play digits="1"/>'
+    assert lost(translation) == ["Play"]
+
+
+def test_nothing_runs_after_a_redirect_that_is_lost() -> None:
+    """TwiML's ends the call there too; a Connect's action that is lost lets the next verb run."""
+    translation, _ = translated("<Say>a</Say><Redirect>mailto:x</Redirect><Say>after</Say>")
+    assert body(translation) == "<Say>a</Say>"
+    assert [loss.instead for loss in translation.losses] == ["The call ends there."]
+    stream = '<Stream url="wss://c.example/"/>'
+    translation, _ = translated(f'<Connect action="tel:1">{stream}</Connect><Say>after</Say>')
+    assert body(translation).endswith("</Connect><Say>after</Say>")
+    assert lost(translation) == ["Connect action"]

@@ -35,9 +35,10 @@ TABLE: tuple[tuple[str, list[str]], ...] = (
     ('<Record action="/r"/>', ["record", "go /r"]),
     ('<Dial action="/d"><Number>+1</Number></Dial>', ["dial +1", "go /d"]),
     (
-        "<Dial><Number>+1</Number><Sip>sip:a@b.example</Sip></Dial><Say>a</Say>",
-        ["dial +1, sip:a@b.example", "say a"],
+        "<Dial><Number>+1</Number><Number>+2</Number></Dial><Say>a</Say>",
+        ["dial +1, +2", "say a"],
     ),
+    ("<Dial><Sip>sip:a@b.example</Sip></Dial>", ["dial sip:a@b.example"]),
     ("<Dial>+1</Dial>", ["dial +1"]),
     ("<Dial><Conference>c</Conference></Dial><Say>a</Say>", ["conference c", "say a"]),
     ('<Dial action="/d"><Queue>q</Queue></Dial>', ["dial queue:q", "go /d"]),
@@ -57,6 +58,10 @@ TABLE: tuple[tuple[str, list[str]], ...] = (
     ("<Connect><Room>r</Room></Connect><Say>a</Say>", ["room r", "say a"]),
     ('<Connect action="/c"><Room>r</Room></Connect><Say>a</Say>', ["room r", "go /c"]),
     ("<Start><Siprec/></Start><Connect><AiSession/></Connect><Say>a</Say>", ["say a"]),
+    ('<Connect action="/c"><AiSession/></Connect><Say>a</Say>', ["say a"]),
+    ('<Connect action="tel:1">' + STREAM + "</Connect><Say>a</Say>", ["hand over", "say a"]),
+    ("<Say>a</Say><Redirect>mailto:x</Redirect><Say>b</Say>", ["say a"]),
+    ("<Enqueue/><Sms/><Play/><Say/><Refer/><Dial/><Say>a</Say>", ["say a"]),
     ("", []),
 )
 """Documents, and what a caller meets. What only one of the languages has is not here."""

@@ -5,23 +5,11 @@ Whatever is not here is carried, or means nothing without something that is here
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from twiml.signalwire.losses import Fate
+
 NOT_IN_SWML = "has no counterpart in SWML."
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """Why something is lost, and what happens instead.
-
-    Written at its default an attribute is no loss; with `only`, no other value than that is one.
-    """
-
-    why: str
-    instead: str
-    only: str | None = None
-
 
 _COMPLETED = Fate("names other events than completed.", "Only completed is reported.")
 _SILENCE = Fate(NOT_IN_SWML, "Silence stays in the recording.", only="trim-silence")
