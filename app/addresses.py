@@ -51,6 +51,13 @@ class PlainLinks:
             for track in stream.track.names
         )
 
+    def echo(self) -> MediaLink | None:
+        """Nobody is there who could send the audio back."""
+        return None
+
+    def unopened(self, stream: Stream, bidirectional: bool) -> str:
+        return ""
+
     def document(self, url: str, method: str, verb: str, attribute: str) -> str:
         return url
 

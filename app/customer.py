@@ -162,7 +162,10 @@ def record_findings(timeline: Timeline, document: Document, place: str) -> None:
 
 
 def voice_form(call: Call, extra: FormFields = ()) -> FormFields:
-    """The parameters of a voice webhook: the seven that are always there, then what is known."""
+    """The parameters of a voice webhook: the seven that are always there, then what is known.
+
+    What is known of the call beside them says nothing of another leg, should `extra` name one.
+    """
     form = {
         "CallSid": call.sid,
         "AccountSid": call.account_sid,
@@ -172,7 +175,8 @@ def voice_form(call: Call, extra: FormFields = ()) -> FormFields:
         "ApiVersion": "2010-04-01",
         "Direction": call.parties.direction,
     }
-    form.update(call.extra)
+    if all(value == call.sid for name, value in extra if name == "CallSid"):
+        form.update(call.extra)
     others = [(name, value) for name, value in extra if name not in form]
     form.update((name, value) for name, value in extra if name in form)
     form["Caller"], form["Called"] = form["From"], form["To"]

@@ -116,15 +116,6 @@ class Queued:
 
 
 @dataclass(slots=True)
-class Referred:
-    """The last transfer by SIP REFER: what answered it, and the call it led to."""
-
-    heard: float
-    response_code: str = ""
-    notify_code: str = ""
-
-
-@dataclass(slots=True)
 class Facts:
     """All that events have told of one call, bounded."""
 
@@ -132,7 +123,6 @@ class Facts:
     """Documents that SignalWire has asked for by `transfer`."""
     dialled: Dialled | None = None
     queued: Queued | None = None
-    referred: Referred | None = None
     legs: Bounded[str, Leg] = field(default_factory=lambda: Bounded(MAX_KEPT))
     recordings: Bounded[str, Recorded] = field(default_factory=lambda: Bounded(MAX_KEPT))
     conferences: Bounded[str, int] = field(default_factory=lambda: Bounded(MAX_KEPT))

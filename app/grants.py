@@ -30,6 +30,13 @@ class StreamGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class EchoGrant:
+    """A two-way stream that the carrier may open once, on which a caller hears themselves."""
+
+    context: CallContext
+
+
+@dataclass(frozen=True, slots=True)
 class TapGrant:
     """One direction of a stream, which the carrier may open a socket for once."""
 
@@ -64,4 +71,4 @@ class WatchGrant:
     verb: str
 
 
-Grant = StreamGrant | TapGrant | UrlGrant | WatchGrant
+Grant = StreamGrant | EchoGrant | TapGrant | UrlGrant | WatchGrant

@@ -13,9 +13,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from app import grants
-from app.grants import StreamGrant, TapGrant
+from app.grants import EchoGrant, StreamGrant, TapGrant
 from app.security import TokenError
 from app.service import Service
+from bridge.engine.echo import EchoLeg
 from bridge.engine.signalwire import SignalWireLeg
 from bridge.engine.sockets import Acceptor, Handler, Refusal
 from bridge.engine.websocket import WebSocket
@@ -51,16 +52,21 @@ def create_acceptor(service: Service) -> Acceptor:
         except TokenError as error:
             log.warning("media socket refused", why=str(error))
             return Refusal(404, f"No such stream: {error}.")
-        assert isinstance(grant, StreamGrant)
+        assert isinstance(grant, StreamGrant | EchoGrant)
         live = service.calls.get(grant.context.call.sid)
-        if live is None or live.call.has_stream(grant.stream_sid):
+        known = isinstance(grant, StreamGrant) and grant.context.call.has_stream(grant.stream_sid)
+        if live is None or known:
             return Refusal(404, "The stream, or its call, is over.")
 
-        def ended(leg: SignalWireLeg) -> None:
+        def ended(leg: SignalWireLeg | EchoLeg) -> None:
             live.legs.discard(leg.stop)
             live.last_seen = time.monotonic()
             live.left = leg.left_by_carrier
 
+        if isinstance(grant, EchoGrant):
+            echo = EchoLeg(service.engine, live.call, ended=ended)
+            live.legs.add(echo.stop)
+            return echo
         leg = SignalWireLeg(
             service.engine,
             live.call,

@@ -140,7 +140,7 @@ def _connect_url(url: str, refusal: _Refusal) -> str | None:
         example = quoted(target.dropped_names[0] if target.dropped_names else "…")
         reading.warn(
             node,
-            "THE QUERY STRING OF THE STREAM'S URL IS DROPPED: your consumer will not see it.",
+            "The query string of the stream's url is dropped: your consumer will not see it.",
             f'Send it as <Parameter name={example} value="…"/> inside <Stream>; '
             "it arrives in start.customParameters.",
             "url",

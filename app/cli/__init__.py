@@ -159,10 +159,12 @@ def lint(
 ) -> None:
     """Say what is wrong with TwiML, with Twilio's numbers: 0 when no document has an error."""
     from app.cli.lint import lint as check  # noqa: PLC0415
+    from app.cli.pipes import while_read  # noqa: PLC0415
     from app.cli.reading import Rules  # noqa: PLC0415
 
     rules = Rules(_method(method), _base_url(base_url), limits=limits.bounds, allow_plain_ws=local)
-    raise typer.Exit(check(targets, rules, _asker(*targets), as_json=as_json))
+    with while_read():
+        raise typer.Exit(check(targets, rules, _asker(*targets), as_json=as_json))
 
 
 @cli.command()
@@ -187,15 +189,16 @@ def translate(
     ] = False,
 ) -> None:
     """Show a document in SignalWire's words, and on standard error what is lost on the way."""
+    from app.cli.pipes import while_read  # noqa: PLC0415
     from app.cli.reading import Rules  # noqa: PLC0415
     from app.cli.translate import translate as show  # noqa: PLC0415
     from app.cli.translation import translator  # noqa: PLC0415
 
     # SWML has no relative URLs; cXML reads them against the address it is fetched from.
     rules = Rules(_method(method), _base_url(base_url), relative=to is Language.CXML)
-    raise typer.Exit(
-        show(target, to, translator(to, dialect), rules, _asker(target), as_json=as_json)
-    )
+    into = translator(to, dialect)
+    with while_read():
+        raise typer.Exit(show(target, to, into, rules, _asker(target), as_json=as_json))
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

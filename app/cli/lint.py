@@ -50,12 +50,7 @@ def lint(targets: list[str], rules: Rules, asker: Asker | None, *, as_json: bool
                 for target in expand(name):
                     report = reader.report(target)
                     count.add(report)
-                    output = (
-                        [orjson.dumps(report.record)]
-                        if as_json
-                        else lines(report, coloured=coloured)
-                    )
-                    for line in output:
+                    for line in _output(report, as_json=as_json, coloured=coloured):
                         progress.clear()
                         typer.echo(line)
                     progress.step()

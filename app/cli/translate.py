@@ -62,7 +62,7 @@ def _print(report: Report, translated: Translation | None) -> None:
     for loss in translated.losses:
         what = f"{loss.element} {loss.attribute}".rstrip()
         words = f"{report.file}:{loss.line} loss <{what}> {loss.why} {loss.instead}"
-        typer.echo(one_line(words.rstrip()), err=True)
+        typer.echo(one_line(words), err=True)
     # What it says of its encoding holds, whatever the terminal's is.
     typer.echo(translated.output.rstrip("\n").encode())
 

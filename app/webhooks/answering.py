@@ -113,10 +113,10 @@ def _translated(
             "warning",
             line=loss.line,
             message=f"<{f'{loss.element} {loss.attribute}'.rstrip()}> {loss.why}",
-            advice=loss.instead or None,
+            advice=loss.instead,
         )
     for stream, bidirectional in translation.refused:
-        # They never reach the carrier: their errors are ours to report.
+        # They never reach the carrier, which cannot tell when the call comes to them either.
         unopened(service, context, stream, bidirectional).begin()
     if translation.too_large:
         timeline.add(

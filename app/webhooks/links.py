@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from app import grants
 from app.customer import CallContext
-from app.grants import Grant, StreamGrant, TapGrant, UrlGrant, WatchGrant
+from app.grants import EchoGrant, Grant, StreamGrant, TapGrant, UrlGrant, WatchGrant
 from app.service import Service
 from app.taps import open_taps
 from bridge.ids import mint
@@ -38,9 +38,8 @@ class CallLinks:
         sid = mint("MZ", self._service.engine.random_bytes)
         grant = StreamGrant(self._context, sid, stream, bidirectional)
         token = self._issue(self.media_purpose, grant, once=True)
-        socket_base = "ws" + self._service.base_url.removeprefix("http")
         return MediaLink(
-            url=f"{socket_base}/media/{token}",
+            url=self._socket(token),
             bearer=self._service.tokens.bearer(token),
             status_callback=self._stream_status(grant),
             name=stream.name or sid,
@@ -69,6 +68,9 @@ class CallLinks:
     def _issue(self, purpose: str, grant: Grant, *, once: bool = False) -> str:
         return self._service.tokens.issue(purpose, self._context.call.sid, grant, once=once)
 
+    def _socket(self, token: str) -> str:
+        return f"ws{self._service.base_url.removeprefix('http')}/media/{token}"
+
     def _link(self, path: str, token: str) -> str:
         return f"{self._service.base_url}/signalwire/{path}/{token}"
 
@@ -92,6 +94,19 @@ class SwmlCallLinks(CallLinks):
 
     def callback(self, url: str, method: str, verb: str, attribute: str) -> str:
         return self._event(self._grant(url, method, verb, attribute))
+
+    def echo(self) -> MediaLink:
+        """Where SignalWire opens the stream on which a caller hears themselves."""
+        token = self._issue(self.media_purpose, EchoGrant(self._context), once=True)
+        return MediaLink(
+            url=self._socket(token),
+            bearer=self._service.tokens.bearer(token),
+            status_callback=self.watch("Echo"),
+        )
+
+    def unopened(self, stream: Stream, bidirectional: bool) -> str:
+        sid = mint("MZ", self._service.engine.random_bytes)
+        return self._event(StreamGrant(self._context, sid, stream, bidirectional))
 
     def watch(self, verb: str) -> str:
         return self._event(WatchGrant(self._context, verb))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -59,6 +60,16 @@ def callback_form(
     if asked == (CONFERENCE, "recordingStatusCallback"):
         return _conference_recording_form(call, event)
     return None
+
+
+def own_form(call: Call, body: Mapping[str, Any]) -> FormFields:
+    """What SignalWire posts in a form that is not documented: its members under their own names.
+
+    What is neither text, number nor truth value is JSON again. The call is named as Twilio does.
+    """
+    named = {"CallSid": call.sid, "AccountSid": call.account_sid}
+    own = {name: as_text(value) or json.dumps(value) for name, value in body.items() if value != ""}
+    return tuple((own | named).items())
 
 
 def _leg_form(call: Call, facts: Facts, event: Event) -> FormFields:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.facts import Dialled, Facts, Queued, Referred
+from app.facts import Dialled, Facts, Queued
 from app.webhooks.swmlcall import SwmlCall
 from bridge.callbacks import FormFields
 from bridge.ids import alias
@@ -66,11 +66,6 @@ class Result:
     def queued(self) -> Queued:
         queued = self.facts.queued
         return queued if queued and queued.heard >= self.since else Queued(self.now)
-
-    @property
-    def referred(self) -> Referred:
-        referred = self.facts.referred
-        return referred if referred and referred.heard >= self.since else Referred(self.now)
 
 
 def result_fields(verb: str, attribute: str, result: Result) -> FormFields:
@@ -172,9 +167,8 @@ def _queue_time(result: Result) -> str:
 
 
 def _refer(result: Result) -> FormFields:
-    known = result.referred
-    response = result.variable("sip_refer_response_code") or known.response_code
-    notified = result.variable("sip_refer_to_response_code") or known.notify_code
+    response = result.variable("sip_refer_response_code")
+    notified = result.variable("sip_refer_to_response_code")
     return (
         *_given("ReferCallStatus", _refer_status(response, notified)),
         *_given("ReferSipResponseCode", response),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.facts import Dialled, Facts, Leg, Queued, Recorded, Referred
+from app.facts import Dialled, Facts, Leg, Queued, Recorded
 from app.webhooks.swmlcall import number, part, text
 from bridge.ids import alias
 
@@ -15,7 +15,6 @@ CONNECT = "calling.call.connect"
 RECORD = "calling.call.record"
 CONFERENCE = "calling.conference"
 QUEUE = "calling.call.queue"
-REFER = "calling.call.refer"
 STREAM = "calling.call.stream"
 TAP = "calling.call.tap"
 SCRIPT_WARNING = "calling.script.warning"
@@ -72,12 +71,6 @@ def note(facts: Facts, event: Event, heard: float) -> bool:
         _note_connect(facts, event, heard)
     elif event.kind == QUEUE:
         _note_queue(facts, event, heard)
-    elif event.kind == REFER:
-        facts.referred = Referred(
-            heard,
-            text(event.params, "sip_refer_response_code"),
-            text(event.params, "sip_notify_response_code"),
-        )
     return True
 
 

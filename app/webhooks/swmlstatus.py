@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,7 +19,7 @@ from app.service import Service
 from app.webhooks import swmlevents
 from app.webhooks.common import forward, never_opened, redeem
 from app.webhooks.events import forward_form, stream_form
-from app.webhooks.reports import callback_form
+from app.webhooks.reports import callback_form, own_form
 from app.webhooks.swmlevents import Event, note, read_event
 from app.webhooks.trust import (
     FORM,
@@ -53,12 +55,25 @@ def create_router(service: Service) -> APIRouter:
         body = await read_json(request)
         require_signed_json(service, request, body, optional=True)
         grant = redeem(service, grants.EVENT, token)
+        if isinstance(grant, UrlGrant) and grant.verb == "Transcription":
+            _transcribed(service, grant, body.value)
+            return Response(status_code=204)
         fingerprint = hashlib.sha256(token.encode() + body.raw).digest()[:16]
         now = time.time()
         _by_event(service, grant, read_event(body.value, now), now, fingerprint)
         return Response(status_code=204)
 
     return router
+
+
+def _transcribed(service: Service, grant: UrlGrant, body: Mapping[str, Any]) -> None:
+    """Words of a call, in a form that only SignalWire knows. The same twice may be said twice."""
+    call = grant.context.call
+    call.timeline.add("carrier.event", event="live_transcribe")
+    live = service.calls.get(call.sid)
+    if live is not None:
+        live.last_seen = time.monotonic()
+    forward(service, grant, own_form(call, body))
 
 
 def _by_form(service: Service, grant: Grant, form: list[tuple[str, str]]) -> None:

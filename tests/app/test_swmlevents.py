@@ -74,7 +74,7 @@ NAMES = st.sampled_from(
         *("enqueue_ts", "dequeue_ts", "leave_ts", "size", "avg_time"),
     ]
 )
-KINDS = st.sampled_from(["state", "connect", "record", "queue", "refer"])
+KINDS = st.sampled_from(["state", "connect", "record", "queue"])
 
 
 @given(KINDS, st.dictionaries(NAMES, JSON))
@@ -259,14 +259,6 @@ def test_a_second_wait() -> None:
     assert facts.queued is not None
     assert (facts.queued.result, facts.queued.position) == ("", 1)
     assert facts.queued.wait.began_at == 9.0
-
-
-def test_a_transfer() -> None:
-    facts = kept(
-        read("calling.call.refer", sip_refer_response_code=202, sip_notify_response_code=486)
-    )
-    assert facts.referred is not None
-    assert (facts.referred.response_code, facts.referred.notify_code) == ("202", "486")
 
 
 # Bounds

@@ -43,7 +43,7 @@ async def test_a_translation(tmp_path: Path) -> None:
     assert ran.out == CXML
     assert ran.status == 0
     dropped, unknown, *losses = ran.err.splitlines()
-    assert dropped.startswith(f"{path}:3:36 warning 12200 THE QUERY STRING")
+    assert dropped.startswith(f"{path}:3:36 warning 12200 The query string of")
     assert unknown.startswith(f"{path}:4:3 warning 12200 <Response> cannot hold <tell>")
     assert losses == [
         f"{path}:2 loss <Gather bargeIn> has no counterpart in cXML.",

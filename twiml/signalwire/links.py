@@ -91,6 +91,17 @@ class SwmlLinks(Links, Protocol):
         """Where SignalWire taps a one-way stream, one link for each of its tracks."""
         ...
 
+    def echo(self) -> MediaLink | None:
+        """Where a caller's audio is sent back to them; None when nobody is there to do it."""
+        ...
+
+    def unopened(self, stream: Stream, bidirectional: bool) -> str:
+        """Where the document tells that it has come to a stream that cannot be opened.
+
+        Empty when nobody wants to know.
+        """
+        ...
+
     def watch(self, verb: str) -> str:
         """For events that nobody but us has asked for, such as who answered a `<Dial>`.
 

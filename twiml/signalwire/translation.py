@@ -16,7 +16,8 @@ class Translation:
     """A document for SignalWire, and what of the TwiML is not in it.
 
     `refused` are the streams left out for a fault of their own that the call could have reached,
-    each with whether it is bidirectional.
+    each with whether it is bidirectional. A language in which the document can tell of them itself,
+    when it comes to them, has none.
     """
 
     output: str

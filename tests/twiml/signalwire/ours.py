@@ -46,6 +46,18 @@ class Ours:
             for number in [self._note("tap", stream.connect_url or "", track)]
         )
 
+    def echo(self) -> MediaLink | None:
+        number = self._note("echo")
+        return MediaLink(
+            f"wss://us.example/media/{number}",
+            f"bearer{number}",
+            f"https://us.example/watch/{number}",
+        )
+
+    def unopened(self, stream: Stream, bidirectional: bool) -> str:
+        way = "two" if bidirectional else "one"
+        return f"https://us.example/stream/{self._note('unopened', stream.url or '', way)}"
+
     def document(self, url: str, method: str, verb: str, attribute: str) -> str:
         return f"https://us.example/document/{self._note('document', url, method, verb)}"
 

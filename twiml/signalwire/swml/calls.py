@@ -31,9 +31,10 @@ def redirect(writing: Writing, action: Redirect) -> Iterator[Step]:
     url = action.url or writing.base_url
     if not url:
         why = "asks for this document, whose URL is not known."
-        writing.lose(action, "", why, "The call ends.")
+        writing.lose(action, "", why, "The call ends there.")
         return
-    link = writing.document(action, "", url, action.method)
+    instead = "The call ends there."
+    link = writing.document(action, "", url, action.method, instead=instead)
     if link is not None:
         yield {"transfer": {"dest": link}}
 

@@ -15,6 +15,7 @@ from twiml.actions import (
     Action,
     Connect,
     Dial,
+    Echo,
     Enqueue,
     Gather,
     Hangup,
@@ -40,6 +41,7 @@ _VERBS: Mapping[type[Action], Callable[[Writing, Any], Iterator[Step]]] = Mappin
     {
         Connect: streams.connect,
         Dial: dialling.dial,
+        Echo: streams.echo,
         Enqueue: queues.enqueue,
         Gather: prompts.gather,
         Hangup: calls.hang_up,
@@ -85,7 +87,7 @@ def translate(
     output = pretty(queues.filled_in(writing, steps))
     if too_large(output):
         writing.losses.append(size_loss())
-    return Translation(output, tuple(writing.losses), tuple(writing.refused))
+    return Translation(output, tuple(writing.losses))
 
 
 def apology(text: str) -> str:
@@ -114,8 +116,8 @@ def _answers(done: Iterable[tuple[Action, list[Step]]]) -> bool:
     first = True
     for action, steps in done:
         match action:
-            case _ if not steps:
-                continue
+            case _ if all("request" in step for step in steps):
+                continue  # nobody hears it
             case Reject():
                 return False
             case Dial() if first:

@@ -21,6 +21,7 @@ _NEXT = "The call goes on with the next verb."
 _OWN_CONSUMER = "Use <Connect><Stream> with a consumer of your own."
 _NOT_DIALLED = Fate(NOT_IN_SWML, "It is not dialled.")
 _RECOGNISER = Fate(NOT_IN_SWML, "SignalWire's own recogniser decides.")
+_UNLABELLED = Fate(NOT_IN_SWML, "The track goes by SignalWire's own name.")
 
 FATES = MappingProxyType(
     {
@@ -62,21 +63,28 @@ FATES = MappingProxyType(
         ("Recording", "recordingStatusCallbackEvent"): _COMPLETED,
         ("Recording", "recordingConfigurationId"): _CONFIGURATION,
         ("Recording", "trim"): _SILENCE,
+        ("Transcription", "name"): Fate(NOT_IN_SWML, "A <Stop> ends whatever is transcribed."),
+        ("Transcription", "inboundTrackLabel"): _UNLABELLED,
+        ("Transcription", "outboundTrackLabel"): _UNLABELLED,
+        ("Transcription", "partialResults"): Fate(NOT_IN_SWML, "SignalWire decides what it tells."),
+        ("Transcription", "profanityFilter"): _RECOGNISER,
+        ("Transcription", "speechModel"): _RECOGNISER,
+        ("Transcription", "hints"): _RECOGNISER,
+        ("Transcription", "enableAutomaticPunctuation"): _RECOGNISER,
+        ("Transcription", "intelligenceService"): Fate(NOT_IN_SWML, "Nothing is analysed."),
         ("AiSession", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
         ("Application", ""): _NOT_DIALLED,
         ("Autopilot", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
+        ("Config", ""): Fate(NOT_IN_SWML, "It is not passed on."),
         ("Conversation", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
         ("ConversationRelay", ""): Fate(
             NOT_IN_SWML, "Use <Connect><Stream> with your own speech recognition and synthesis."
         ),
         ("ConversationRelaySession", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
-        ("Echo", ""): Fate(
-            NOT_IN_SWML, "Use <Connect><Stream> with a consumer that sends back what it hears."
-        ),
         ("Leave", ""): Fate("cannot be said while a call waits in a queue.", _NEXT),
         ("Parameter", ""): Fate(NOT_IN_SWML, "It is not passed on."),
         ("Pay", ""): Fate(
-            "has another kind of connector in SWML: a URL that is given the card.",
+            "names a connector of a Twilio account; SWML's needs a URL that is given the card.",
             "No payment is taken. " + _NEXT,
         ),
         ("Prompt", ""): Fate("means nothing outside <Pay>.", _NEXT),
@@ -84,10 +92,6 @@ FATES = MappingProxyType(
         ("Sim", ""): _NOT_DIALLED,
         ("Siprec", ""): Fate(NOT_IN_SWML, "Use <Start><Stream> with both tracks."),
         ("Task", ""): Fate(NOT_IN_SWML, "Keep the task's attributes on your side, by CallSid."),
-        ("Transcription", ""): Fate(
-            "would be told in SignalWire's own form.",
-            "Use <Start><Stream> and transcribe in your own consumer.",
-        ),
         ("VirtualAgent", ""): Fate(NOT_IN_SWML, _OWN_CONSUMER),
         ("WhatsApp", ""): _NOT_DIALLED,
         ("w", ""): Fate(NOT_IN_SWML, "Its words are spoken all the same."),

@@ -15,16 +15,16 @@ from twiml.actions import (
     Record,
     Refer,
     Sms,
-    Stream,
 )
 from twiml.schema import rule_for
 from twiml.signalwire.links import SwmlLinks
-from twiml.signalwire.losses import Loss
+from twiml.signalwire.losses import BAD_URL, Loss
 from twiml.signalwire.swml.expressions import harmless, harmless_url
 from twiml.signalwire.swml.vocabulary import FATES, UNKNOWN
 from twiml.urls import absolute_http
 
 _ON = "The call goes on with the next verb."
+_LEFT_OUT = "It is left out."
 
 
 class Dialect(StrEnum):
@@ -46,7 +46,6 @@ class Writing:
     followed: bool = False
     """Whether another verb comes after the one being written."""
     losses: list[Loss] = field(default_factory=list)
-    refused: list[tuple[Stream, bool]] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -101,20 +100,24 @@ class Writing:
 
     def action(self, verb: Dial | Enqueue | Refer | Sms | Connect) -> str | None:
         """The link for a verb's `action`; None when it has none that can be asked."""
-        return self.document(verb, "action", verb.action, verb.method) if verb.action else None
+        if not verb.action:
+            return None
+        return self.document(verb, "action", verb.action, verb.method, instead=_ON)
 
     def own_action(self, verb: Gather | Record) -> str | None:
         """The same for a verb that asks the current document when it has none."""
         if verb.action or self.base_url:
             url = verb.action or self.base_url
-            return self.document(verb, "action", url, verb.method)
+            return self.document(verb, "action", url, verb.method, instead=_ON)
         why = "is missing; it would be this document, whose URL is not known."
         self.lose(verb, "action", why, _ON)
         return None
 
-    def document(self, element: Element, attribute: str, url: str, method: str) -> str | None:
+    def document(
+        self, element: Element, attribute: str, url: str, method: str, *, instead: str = _LEFT_OUT
+    ) -> str | None:
         """The link for a URL whose reply is TwiML; None, with a loss, if it cannot be asked."""
-        absolute = self._absolute(element, attribute, url)
+        absolute = self._absolute(element, attribute, url, instead)
         if absolute is None:
             return None
         self._lose_get(element, attribute, method)
@@ -144,11 +147,12 @@ class Writing:
         url = self.links.watch(verb)
         return {key: url} if url else {}
 
-    def _absolute(self, element: Element, attribute: str, url: str) -> str | None:
+    def _absolute(
+        self, element: Element, attribute: str, url: str, instead: str = _LEFT_OUT
+    ) -> str | None:
         absolute = absolute_http(url, self.base_url)
         if absolute is None:
-            why = "is not an http or https URL."
-            self.lose(element, attribute, why, "Write an absolute one.")
+            self.lose(element, attribute, BAD_URL, instead)
         return absolute
 
     def _lose_get(self, element: Element, attribute: str, method: str) -> None:

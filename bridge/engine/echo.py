@@ -1,0 +1,112 @@
+"""A carrier's media socket that sends a caller's own audio back: what `<Echo>` is on SWML."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable
+
+from bridge.call import Call
+from bridge.dialects import signalwire
+from bridge.engine.core import Engine
+from bridge.engine.websocket import Closed, WebSocket
+
+
+class EchoLeg:
+    """The handler of one `/media/{token}` socket behind which there is no customer.
+
+    Each frame goes back as it comes, in the stream's own codec. One that comes before the stream
+    has a name, or while the carrier does not read, is dropped and counted. `ended` is called once.
+    """
+
+    def __init__(self, engine: Engine, call: Call, *, ended: Callable[[EchoLeg], None]) -> None:
+        self._limits = engine.limits
+        self._call = call
+        self._ended = ended
+        self._socket: WebSocket | None = None
+        self._carrier_sid = ""
+        self._template = b""
+        self._idle_check: asyncio.TimerHandle | None = None
+        self._frames = self._dropped = self._faults = 0
+        self._over = False
+        self.left_by_carrier = False
+        """Whether the carrier has ended the stream of itself: as a rule its call is over."""
+
+    def opened(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._call.timeline.add("echo.began")
+        self._watch(heard=0, asked=False)
+
+    def text(self, data: bytes) -> None:
+        match signalwire.decode(data):
+            case signalwire.Media(track="inbound", payload=payload):
+                self._return(payload)
+            case signalwire.Start(stream_sid=sid):
+                self._carrier_sid, self._template = sid, signalwire.media_template(sid)
+            case signalwire.Stop():
+                self.left_by_carrier = True
+                self.stop()
+            case signalwire.Nonconforming(fault=fault):
+                self._fault(fault)
+            case _:
+                pass
+
+    def binary(self, data: bytes) -> None:
+        self._fault(f"a binary frame of {len(data)} bytes")
+
+    def closed(self, how: Closed) -> None:
+        if not self._over:
+            self.left_by_carrier = True
+            self._end(close_code=how.code, message=how.violation or how.reason)
+
+    def stop(self) -> None:
+        """The call has ended, or the service is going down."""
+        self._end()
+
+    def _return(self, payload: bytes) -> None:
+        socket = self._socket
+        if socket is None or not self._carrier_sid or socket.unsent > self._limits.unsent_size:
+            self._dropped += 1
+            return
+        try:
+            audio = base64.b64decode(payload, validate=True)
+        except binascii.Error as error:
+            self._fault(f"media.payload is not base64: {error}")
+            return
+        socket.send_text(self._template % base64.b64encode(audio))
+        self._frames += 1
+
+    def _fault(self, fault: str) -> None:
+        self._faults += 1
+        if self._faults == 1:
+            self._call.timeline.add("carrier.fault", "warning", message=fault)
+
+    def _watch(self, *, heard: int, asked: bool) -> None:
+        """Ask a quiet carrier for a sign of life; the second time in a row it is given up."""
+
+        def check() -> None:
+            assert self._socket is not None
+            quiet = self._socket.received == heard
+            if quiet and asked:
+                self._end(message="the carrier's socket is dead")
+                return
+            if quiet:
+                self._socket.ping()
+            self._watch(heard=self._socket.received, asked=quiet)
+
+        loop = asyncio.get_running_loop()
+        self._idle_check = loop.call_later(self._limits.carrier_idle, check)
+
+    def _end(self, **how: object) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._idle_check is not None:
+            self._idle_check.cancel()
+        self._call.timeline.add(
+            "echo.ended", frames=self._frames, dropped=self._dropped, faults=self._faults, **how
+        )
+        if self._socket is not None:
+            self._socket.close()
+        self._ended(self)
