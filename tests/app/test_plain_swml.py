@@ -12,6 +12,7 @@ from app.addresses import PlainLinks
 from tests.twiml.signalwire.ours import FOLDER, every_step, lost, steps
 from tests.twiml.signalwire.schemas import faults
 from twiml.parser import parse
+from twiml.signalwire import cxml
 from twiml.signalwire.links import NOWHERE
 from twiml.signalwire.swml import Dialect, translate
 from twiml.signalwire.translation import Translation
@@ -139,3 +140,64 @@ def test_every_fixture_is_valid(path: Path, base_url: str) -> None:
         assert faults(json.loads(translation.output), dialect) == []
         assert "us.example" not in translation.output
         assert not any("request" in step for step in every_step(steps(translation)))
+
+
+STREAM = (
+    '<Stream url="wss://c.example/" name="n" statusCallback="/s" statusCallbackMethod="GET">'
+    '<Parameter name="k" value="v"/><Parameter name="l" value="w"/></Stream>'
+)
+
+
+@pytest.mark.parametrize(
+    ("verb", "lost_ones"),
+    [
+        ("Start", ["Parameter", "Parameter", "Stream statusCallbackMethod"]),
+        ("Connect", ["Stream name", "Stream statusCallback", "Parameter", "Parameter", "Stream"]),
+    ],
+)
+def test_what_a_stream_loses_in_the_strict_dialect(verb: str, lost_ones: list[str]) -> None:
+    """No bridge is there that would deliver what the dialect has no place for."""
+    translation = translated(f"<{verb}>{STREAM}</{verb}>", Dialect.STRICT)
+    assert lost(translation) == lost_ones
+    assert lost(translated(f"<{verb}>{STREAM}</{verb}>")) == []
+    bare = f'<{verb}><Stream url="wss://c.example/"/></{verb}>'
+    assert "Stream name" not in lost(translated(bare, Dialect.STRICT))
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_nobody_echoes(dialect: Dialect) -> None:
+    """An echo needs a bridge."""
+    translation = translated("<Echo/><Say>x</Say>", dialect)
+    assert [next(iter(step)) for step in steps(translation)] == ["answer", "play", "hangup"]
+    assert lost(translation) == ["Echo"]
+    assert "<Connect><Stream>" in translation.losses[0].instead
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_nobody_is_told_of_a_refused_stream(dialect: Dialect) -> None:
+    """It is left out, with a loss that promises nothing."""
+    translation = translated('<Start><Stream url="http://c.example/"/></Start>', dialect)
+    assert [next(iter(step)) for step in steps(translation)] == ["answer", "hangup"]
+    assert [loss.instead for loss in translation.losses] == ["It is left out."]
+
+
+def test_a_transcription_is_told_to_the_customer() -> None:
+    """At their own address, and a loss says in what form."""
+    translation = translated('<Start><Transcription statusCallbackUrl="/t"/></Start>')
+    start = steps(translation)[1]["live_transcribe"]["action"]["start"]
+    assert start["webhook"] == "https://app.example/t"
+    assert [loss.instead for loss in translation.losses] == [
+        "The statusCallbackUrl gets it in SignalWire's JSON."
+    ]
+
+
+@pytest.mark.parametrize("inner", ["<Redirect>mailto:x</Redirect>", "<Redirect>tel:1</Redirect>"])
+def test_nothing_runs_after_a_redirect_that_is_lost(inner: str) -> None:
+    """In no language; and the loss says the same in each."""
+    document = parse(f"<Response>{inner}<Say>after</Say></Response>", base_url=BASE)
+    translations = [translate(document, PlainLinks(BASE), BASE, dialect) for dialect in Dialect]
+    translations.append(cxml.translate(document, PlainLinks(BASE), BASE))
+    for translation in translations:
+        assert "after" not in translation.output
+        (loss,) = translation.losses
+        assert (loss.element, loss.instead) == ("Redirect", "The call ends there.")

@@ -16,7 +16,7 @@ from tests.support.peers import response, web_app
 XML = "Content-Type: text/xml"
 LOSSY = (
     "<Response>\n"
-    '  <Gather bargeIn="true" action="/a"/>\n'
+    '  <Gather bargeIn="false" action="/a"/>\n'
     '  <Start><Siprec name="x"/><Stream url="m?a=1" name="ü"/></Start>\n'
     "  <tell/>\n"
     "</Response>"
@@ -46,7 +46,10 @@ async def test_a_translation(tmp_path: Path) -> None:
     assert dropped.startswith(f"{path}:3:36 warning 12200 The query string of")
     assert unknown.startswith(f"{path}:4:3 warning 12200 <Response> cannot hold <tell>")
     assert losses == [
-        f"{path}:2 loss <Gather bargeIn> has no counterpart in cXML.",
+        (
+            f"{path}:2 loss <Gather bargeIn> has no counterpart in cXML. "
+            "What is entered may interrupt what is played."
+        ),
         (
             f"{path}:3 loss <Siprec> has no counterpart in cXML. "
             "Use <Start><Stream> with both tracks."
@@ -66,7 +69,7 @@ async def test_json(tmp_path: Path) -> None:
             "attribute": "bargeIn",
             "line": 2,
             "why": "has no counterpart in cXML.",
-            "instead": "",
+            "instead": "What is entered may interrupt what is played.",
         },
         {
             "element": "Siprec",

@@ -40,6 +40,8 @@ CARRIED = {
     "Connect": "action method",
     "Stream": "statusCallback statusCallbackMethod url name track connectorName",
     "Recording": "recordingStatusCallback recordingStatusCallbackMethod track channels",
+    "Transcription": "statusCallbackUrl statusCallbackMethod track languageCode "
+    "transcriptionEngine",
 }
 """What a translator reads; a Stream's connectorName is refused before."""
 MUTE = {
@@ -204,7 +206,7 @@ def test_verbs_that_come_to_nothing_are_lost() -> None:
         "line 4: <Refer> has no SIP address in it. It is left out.",
         "line 5: <Sms> has no text. No message is sent.",
         "line 6: <Room> has no name. Nothing is joined.",
-        "line 7: <Play> is not an http or https URL. Write an absolute one.",
+        "line 7: <Play> is not an http or https URL. It is left out.",
     ]
 
 

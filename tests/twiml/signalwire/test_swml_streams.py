@@ -162,19 +162,108 @@ def test_a_stream_that_signalwire_cannot_begin_is_reported(dialect: Dialect) -> 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_refused_streams_are_left_out(dialect: Dialect) -> None:
-    """Listed, with a loss; the others run, and so does the action."""
+    """Each with a loss and, in its place, a request that tells us; the others run, and so does the
+    action."""
     translation, links = swml(
         '<Start><Stream url="http://c.example/"/><Stream url="wss://c.example/2"/></Start>'
         '<Connect action="/a"><Stream url="wss://c.example/" track="both_tracks"/></Connect>',
         dialect,
     )
-    assert [(stream.refusal, two_way) for stream, two_way in translation.refused] == [
-        *((31922, False), (31941, True))
+    refused = [loss for loss in translation.losses if "is refused" in loss.why]
+    assert [loss.element for loss in refused] == ["Stream", "Stream"]
+    assert "31922" in refused[0].why
+    assert "when the call has come to it" in refused[0].instead
+    _, first, *_, second, action = steps(translation)
+    assert links.given[0] == ("unopened", "http://c.example/", "one")
+    assert ("unopened", "wss://c.example/", "two") in links.given
+    for step, number in (
+        (first, 1),
+        (second, links.given.index(("unopened", "wss://c.example/", "two")) + 1),
+    ):
+        assert step["request"]["url"] == f"https://us.example/stream/{number}"
+        assert step["request"]["body"] == {"event_type": FAILED_EVENT}
+    assert list(action) == ["transfer"]
+    assert translation.refused == ()
+
+
+def test_a_refused_stream_answers_no_call() -> None:
+    """Telling of it is nothing that anybody hears: a Reject, or a bridged answer, comes first."""
+    bad = '<Start><Stream url="http://c.example/"/></Start>'
+    translation, _ = swml(f"{bad}<Reject/>")
+    assert [next(iter(step)) for step in steps(translation)] == ["request", "hangup"]
+    translation, _ = swml(f'{bad}<Dial answerOnBridge="true">+1</Dial>')
+    assert [next(iter(step)) for step in steps(translation)] == ["request", "connect", "hangup"]
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize(
+    "noun", ['<ConversationRelay url="wss://x.example/"/>', "<AiSession/>", "<Room/>", ""]
+)
+def test_an_action_that_is_never_asked(noun: str, dialect: Dialect) -> None:
+    """When nothing in a Connect is left that could end, its action is a loss."""
+    translation, _ = swml(f'<Connect action="/a">{noun}</Connect><Say>x</Say>', dialect)
+    assert [next(iter(step)) for step in steps(translation)] == ["answer", "play", "hangup"]
+    assert lost(translation)[-1] == "Connect action"
+    assert translation.losses[-1].instead == "The call goes on with the next verb."
+    translation, _ = swml(f"<Connect>{noun}</Connect>", dialect)
+    assert "Connect action" not in lost(translation)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize(
+    ("track", "directions"),
+    [
+        ("inbound_track", ["remote-caller"]),
+        ("outbound_track", ["local-caller"]),
+        ("both_tracks", ["remote-caller", "local-caller"]),
+        ("", ["remote-caller", "local-caller"]),
+    ],
+)
+def test_whose_words_are_transcribed(track: str, directions: list[str], dialect: Dialect) -> None:
+    """The caller's are those of the inbound track."""
+    written = f'track="{track}"' if track else ""
+    noun = f'<Transcription statusCallbackUrl="/t" {written}/>'
+    (step,) = between(f"<Start>{noun}</Start>", dialect)
+    start = step["live_transcribe"]["action"]["start"]
+    assert start["direction"] == directions
+    assert start["lang"] == "en-US"
+    assert "speech_engine" not in start
+
+
+def test_what_a_transcription_cannot_carry() -> None:
+    """Everything else; the form in which it is told is a loss always."""
+    translation, _ = swml(
+        '<Start><Transcription name="n" statusCallbackUrl="/t" inboundTrackLabel="a" '
+        'outboundTrackLabel="b" partialResults="true" transcriptionEngine="own" '
+        'profanityFilter="false" speechModel="m" hints="h" enableAutomaticPunctuation="false" '
+        'intelligenceService="GA1"><Config name="a" value="b"/><Parameter name="c" value="d"/>'
+        '</Transcription></Start><Stop><Transcription name="n"/></Stop>'
+    )
+    assert lost(translation) == [
+        *("Transcription name", "Transcription inboundTrackLabel"),
+        *("Transcription outboundTrackLabel", "Transcription partialResults"),
+        *("Transcription profanityFilter", "Transcription speechModel", "Transcription hints"),
+        *("Transcription enableAutomaticPunctuation", "Transcription intelligenceService"),
+        *("Config", "Parameter", "Transcription transcriptionEngine", "Transcription"),
+        "Transcription name",
     ]
-    assert lost(translation) == ["Stream", "Stream"]
-    assert "31922" in translation.losses[0].why
-    assert links.given[0][1] == "wss://c.example/2"
-    assert list(steps(translation)[-1]) == ["transfer"]
+    assert "under SignalWire's names" in translation.losses[-2].instead
+
+
+@pytest.mark.parametrize(
+    ("written", "lost_ones"),
+    [
+        ("", ["Transcription"]),
+        ('statusCallbackUrl="tel:1"', ["Transcription statusCallbackUrl", "Transcription"]),
+    ],
+)
+def test_a_transcription_that_nobody_would_hear_of(written: str, lost_ones: list[str]) -> None:
+    """It is not begun."""
+    inner = f"<Start><Transcription {written}/></Start>"
+    assert between(inner) == []
+    translation, _ = swml(inner)
+    assert lost(translation) == lost_ones
+    assert translation.losses[-1].instead == "It is not started."
 
 
 def test_what_a_stream_cannot_carry() -> None:

@@ -293,7 +293,27 @@ ROWS = (
         [{"send_sms": {"to_number": "+1", "from_number": "+2", "body": "Hello"}}],
         strict_losses=("Sms statusCallback",),
     ),
-    Row("Echo", "<Echo/>", [], losses=("Echo",)),
+    Row(
+        "Echo",
+        "<Echo/>",
+        [
+            {
+                "connect": {
+                    "to": f"stream:{WS}/media/1",
+                    "codec": "PCMU",
+                    "realtime": True,
+                    "status_url": f"{US}/watch/1",
+                    "authorization_bearer_token": "bearer1",
+                }
+            },
+            failed("connect_result", f"{US}/watch/1"),
+        ],
+        [
+            {"connect": {"to": f"stream:{WS}/media/1"}},
+            failed("connect_result", f"{US}/watch/1"),
+        ],
+        strict_losses=("Echo",),
+    ),
     Row("Pay", '<Pay paymentConnector="stripe"/>', [], losses=("Pay",)),
     Row(
         "Start Stream",
@@ -379,7 +399,31 @@ ROWS = (
         '<Start><Recording recordingStatusCallback="/r" track="inbound"/></Start>',
         [{"record_call": {"stereo": True, "direction": "speak", "status_url": f"{US}/callback/1"}}],
     ),
-    Row("Start Transcription", "<Start><Transcription/></Start>", [], losses=("Transcription",)),
+    Row(
+        "Start Transcription",
+        '<Start><Transcription statusCallbackUrl="/t" languageCode="de-DE" track="inbound_track" '
+        'transcriptionEngine="google"/></Start>',
+        [
+            {
+                "live_transcribe": {
+                    "action": {
+                        "start": {
+                            "webhook": f"{US}/callback/1",
+                            "lang": "de-DE",
+                            "direction": ["remote-caller"],
+                            "speech_engine": "google",
+                        }
+                    }
+                }
+            }
+        ],
+        losses=("Transcription",),
+    ),
+    Row(
+        "Stop Transcription",
+        "<Stop><Transcription/></Stop>",
+        [{"live_transcribe": {"action": "stop"}}],
+    ),
     Row("Siprec", "<Start><Siprec/></Start>", [], losses=("Siprec",)),
     Row(
         "ConversationRelay, AiSession, VirtualAgent",
