@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from tests.twiml.signalwire.ours import BASE, Ours
 from twiml.parser import parse
 from twiml.schema import RULES
+from twiml.signalwire.losses import Fate
 from twiml.signalwire.swml import translate
 from twiml.signalwire.swml.vocabulary import FATES
+from twiml.signalwire.vocabulary import FATES as CXML_FATES
 from twiml.signalwire.vocabulary import VERBS, WORDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "translation.md").read_text(encoding="utf-8")
 CODE = re.compile(r"`([^`]+)`")
 WHOLE = frozenset(
     {
-        *("AiSession", "Autopilot", "Conversation", "ConversationRelay", "Siprec", "Transcription"),
+        *("AiSession", "Autopilot", "Conversation", "ConversationRelay", "Siprec"),
         *("ConversationRelaySession", "VirtualAgent", "Sim", "WhatsApp", "Application", "Task"),
         *("Prompt", "Parameter", "w"),
         # These are only ever inside one that is lost, or have no attribute.
@@ -91,9 +96,17 @@ def _mute(attribute: str) -> bool:
     )
 
 
-def test_every_loss_is_listed() -> None:
-    """With its reason and what happens instead, as the code has them."""
-    words = PAGE.replace("`", "")
-    for (element, attribute), fate in FATES.items():
+@pytest.mark.parametrize(("language", "fates"), [("SWML", FATES), ("cXML", CXML_FATES)])
+def test_every_loss_is_listed(language: str, fates: Mapping[tuple[str, str], Fate]) -> None:
+    """In its language's table, in order, with its reason and what happens instead: none more."""
+    always = re.search(
+        rf"^## Losses in {language}\n.*?^### Always\n.*?\|---\|---\|---\|\n(.*?)\n\n",
+        PAGE.replace("`", ""),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    assert always is not None
+    rows = []
+    for (element, attribute), fate in fates.items():
         name = f"{element} {attribute}".rstrip() + (f'="{fate.only}"' if fate.only else "")
-        assert f"| <{name}> | {fate.why} | {fate.instead} |" in words
+        rows.append(f"| <{name}> | {fate.why} | {fate.instead} |")
+    assert always[1].splitlines() == rows
