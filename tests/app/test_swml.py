@@ -168,6 +168,22 @@ async def test_tokens_of_other_kinds_open_nothing() -> None:
         assert len(at.app.requests) == 1
 
 
+async def test_a_whisper_says_nothing_of_the_call() -> None:
+    """What is known of the caller's leg alone, such as its SIP headers, is left out."""
+    async with case('<Dial><Number url="/whisper">+15550003333</Number></Dial>') as at:
+        at.app.pages["/whisper"] = twiml("<Say>a call</Say>")
+        steps = await at.begin(
+            headers=[{"name": "X-Ticket", "value": "9"}], parent={"call_id": "above"}
+        )
+        (first,) = at.app.asked("/voice")
+        assert first["SipHeader_X-Ticket"] == "9"
+        (connect,) = steps_of(steps, "connect")
+        await at.follow(connect["confirm"], call_id=LEG, direction="outbound")
+        (form,) = at.app.asked("/whisper")
+        assert (form["CallSid"], form["ParentCallSid"]) == (LEG_SID, SID)
+        assert not [name for name in form if name.startswith("SipHeader_")]
+
+
 async def test_a_whisper() -> None:
     """The dialled party's document is asked for as its own leg's, and ends without hanging up."""
     async with case('<Dial><Number url="/whisper">+15550003333</Number></Dial>') as at:
@@ -234,14 +250,30 @@ async def test_losses_are_on_the_timeline() -> None:
         assert "<Leave>" in loss["message"]
 
 
-async def test_a_refused_stream_is_reported() -> None:
-    """A stream that never reaches SignalWire for a fault of its own is told to the customer."""
+@pytest.mark.parametrize("dialect", ["full", "strict"])
+@pytest.mark.parametrize("verb", ["Start", "Connect"])
+async def test_a_refused_stream_is_reported_when_it_is_due(verb: str, dialect: str) -> None:
+    """A stream that never reaches SignalWire for a fault of its own: nothing is told while the
+    caller is still asked; once the document comes to it, its error is, and only once."""
     async with case(
-        '<Start><Stream url="http://x.example/" statusCallback="{app}/told"/></Start><Say>hi</Say>'
+        f'<Gather action="/g"/><{verb}><Stream url="ftp://x.example/" '
+        f'statusCallback="{{app}}/told"/></{verb}><Say>hi</Say>',
+        swml_dialect=dialect,
     ) as at:
-        assert not steps_of(await at.begin(), "stream")
-        events = [form["StreamEvent"] for form in await at.told()]
-        assert events == ["stream-error", "stream-stopped"]
+        steps = await at.begin()
+        assert [next(iter(step)) for step in steps] == [
+            *("answer", "prompt", "cond", "request", "play", "hangup")
+        ]
+        assert await at.told() == []
+        request = steps[3]["request"]
+        for _ in range(2):
+            answer = await at.client.request(
+                request["method"], request["url"], json=request["body"], headers=request["headers"]
+            )
+            assert answer.status_code == 204
+        forms = await at.told()
+        assert [form["StreamEvent"] for form in forms] == ["stream-error", "stream-stopped"]
+        assert forms[0]["StreamError"].startswith("31922 ")
 
 
 # The end of a call

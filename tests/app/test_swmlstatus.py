@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.app.swml import Case, case, steps_of
 from tests.app.test_swmlcall import SID, body
@@ -282,3 +286,93 @@ async def told_of(at: Case, kind: str) -> None:
     async with asyncio.timeout(20):
         while not at.noted(kind):
             await at.client.get("/healthz")
+
+
+# Echo
+
+
+@pytest.mark.parametrize("dialect", ["full", "strict"])
+async def test_an_echo(dialect: str) -> None:
+    """The caller's audio comes back on the socket that the document names, which opens once; no
+    consumer is asked, and the call counts as one with media meanwhile."""
+    async with case("<Echo/>", swml_dialect=dialect) as at:
+        (connection,) = steps_of(await at.begin(call_state="answered"), "connect")
+        url = connection["to"].removeprefix("stream:")
+        bearer = connection.get("authorization_bearer_token")
+        assert (bearer is not None) is (dialect == "full")
+        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        audio = [bytes((number + at) % 256 for at in range(160)) for number in range(100)]
+        if bearer:
+            with pytest.raises(InvalidStatus):
+                await connect(url, proxy=None)
+        async with connect(url, additional_headers=headers, proxy=None) as socket:
+            await socket.send('{"event":"connected","protocol":"Call","version":"0.2.0"}')
+            await socket.send(json.dumps({"event": "start", "start": {"streamSid": "s-1"}}))
+            for frame in audio:
+                payload = base64.b64encode(frame).decode()
+                media = {"track": "inbound", "payload": payload}
+                await socket.send(json.dumps({"event": "media", "media": media}))
+            back = [await next_event(socket, "media") for _ in audio]
+            assert [base64.b64decode(media["media"]["payload"]) for media in back] == audio
+            assert {media["streamSid"] for media in back} == {"s-1"}
+            assert len(at.live.legs) == 1
+            await socket.send('{"event":"stop","sequenceNumber":"2"}')
+            await socket.wait_closed()
+        await told_of(at, "echo.ended")
+        assert not at.live.legs
+        assert at.live.left
+        assert at.live.call.streams == ()
+        with pytest.raises(InvalidStatus) as again:
+            await connect(url, additional_headers=headers, proxy=None)
+        assert again.value.response.status_code == 404
+
+
+async def test_an_echo_ends_with_its_call() -> None:
+    async with case("<Echo/>") as at:
+        (connection,) = steps_of(await at.begin(call_state="answered"), "connect")
+        headers = {"Authorization": f"Bearer {connection['authorization_bearer_token']}"}
+        url = connection["to"].removeprefix("stream:")
+        async with connect(url, additional_headers=headers, proxy=None) as socket:
+            await at.report(connection["status_url"], "calling.call.stream", state="streaming")
+            at.service.conclude(SID, "ended")
+            await socket.wait_closed()
+            assert socket.close_code == 1000
+        assert at.noted("carrier.event")[0]["status"] == "streaming"
+
+
+# Transcriptions
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_a_transcription_is_passed_on_as_it_comes(method: str) -> None:
+    """Its form is not documented: each member under its own name, and what is said twice too."""
+    async with case(
+        '<Start><Transcription statusCallbackUrl="{app}/told" '
+        f'statusCallbackMethod="{method}"/></Start><Say>x</Say>'
+    ) as at:
+        (begun,) = steps_of(await at.begin(), "live_transcribe")
+        url = begun["action"]["start"]["webhook"]
+        said = {
+            "words": "yes",
+            "final": True,
+            "more": {"a": [1]},
+            "CallSid": "x",
+            "event_type": "e",
+        }
+        for _ in range(2):
+            assert (await at.client.post(url, json=said)).status_code == 204
+        assert await at.service.engine.sender.drain(10) == 0
+        expected = {
+            "words": "yes",
+            "final": "true",
+            "more": '{"a": [1]}',
+            "event_type": "e",
+            "CallSid": SID,
+            "AccountSid": "ACb08dacad111122223333444455556666",
+        }
+        asked = [request for request in at.app.requests if request.target.startswith("/told")]
+        assert [request.method for request in asked] == [method, method]
+        for request in asked:
+            text = request.body.decode() or request.target.partition("?")[2]
+            assert dict(parse_qsl(text, keep_blank_values=True)) == expected
+        assert not [entry for entry in at.noted("carrier.event") if "yes" in str(entry)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from tests.app.commands import CLEAN, SPOILT, Ran, command, twiml
+from tests.app.commands import CLEAN, SPOILT, Ran, command, start, twiml
 from tests.support.peers import response, web_app
 
 XML = "Content-Type: text/xml"
@@ -185,3 +186,15 @@ def test_swml_has_no_relative_urls(tmp_path: Path) -> None:
     path = twiml(tmp_path, '<Response><Start><Stream url="m"/></Start></Response>')
     ran = CliRunner().invoke(cli, ["translate", str(path), "--to", "swml"])
     assert ":1:26 error 31923 The stream's url is relative" in ran.stderr
+
+
+async def test_nobody_reads_the_output(tmp_path: Path) -> None:
+    """It ends quietly, with the status of a tool that a broken pipe has ended."""
+    unread, end = os.pipe()
+    os.close(unread)
+    try:
+        process = await start("translate", twiml(tmp_path), "--to", "cxml", stdout=end)
+    finally:
+        os.close(end)
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (141, b"")
