@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bridge.call import Call
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
-from bridge.engine.websocket import Closed, WebSocket
+from bridge.engine.sockets import Closed, Socket
 
 
 class EchoLeg:
@@ -24,7 +24,7 @@ class EchoLeg:
         self._limits = engine.limits
         self._call = call
         self._ended = ended
-        self._socket: WebSocket | None = None
+        self._socket: Socket | None = None
         self._carrier_sid = ""
         self._template = b""
         self._idle_check: asyncio.TimerHandle | None = None
@@ -33,7 +33,7 @@ class EchoLeg:
         self.left_by_carrier = False
         """Whether the carrier has ended the stream of itself: as a rule its call is over."""
 
-    def opened(self, socket: WebSocket) -> None:
+    def opened(self, socket: Socket) -> None:
         self._socket = socket
         self._call.timeline.add("echo.began")
         self._watch(heard=0, asked=False)
