@@ -20,7 +20,7 @@ from typing import Literal
 
 with warnings.catch_warnings():  # deprecated in 3.11 and 3.12, a package of its own from 3.13
     warnings.simplefilter("ignore", DeprecationWarning)
-    import audioop
+    import audioop as audioop  # noqa: PLC0414 -- for the modules of sound too
 
 SAMPLE_RATE = 8000
 FRAME_MS = 20
@@ -61,6 +61,12 @@ def read_wav(source: str | os.PathLike[str] | bytes, *, max_bytes: int = MAX_WAV
         return bytes(samples)
     mono = _mix(_to_pcm32(form, samples), form.channels)
     return audioop.lin2ulaw(_resample(mono, form.rate, SAMPLE_RATE), 4)
+
+
+def to_mulaw(pcm16: bytes, rate: int) -> bytes:
+    """A whole piece of 16-bit mono audio at `rate` as mu-law at 8 kHz, of the same duration."""
+    pcm32 = audioop.lin2lin(pcm16, 2, 4)
+    return audioop.lin2ulaw(_resample(pcm32, rate, SAMPLE_RATE, _LIVE), 4)
 
 
 def write_wav(
@@ -322,12 +328,12 @@ class _Filter:
     phases: tuple[tuple[tuple[int, float], ...], ...]
 
 
-def _resample(pcm32: bytes, rate_in: int, rate_out: int) -> bytes:
+def _resample(pcm32: bytes, rate_in: int, rate_out: int, quality: _Quality = _FILE) -> bytes:
     """A whole recording at another rate, aligned with the original and of the same duration."""
     ratio = Fraction(rate_in, rate_out).limit_denominator(_MAX_PHASES)
     if ratio == 1:
         return pcm32
-    fir = _design(ratio, _FILE)
+    fir = _design(ratio, quality)
     length = math.ceil(len(pcm32) // 4 / ratio)
     tail = math.ceil((fir.delay + 1) * ratio) + fir.down
     padded = memoryview(pcm32 + bytes(4 * tail))
@@ -372,6 +378,7 @@ class _Resampler:
         return output.tobytes()
 
 
+@cache
 def _design(ratio: Fraction, quality: _Quality) -> _Filter:
     """The prototype runs at `up` times the input rate, and output n is centred on its sample
     n * down: phase p uses every `up`-th tap from (p * down) % up on, the newest input first."""
