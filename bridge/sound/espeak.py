@@ -134,14 +134,14 @@ class Espeak:
         kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._callback = kind(self._take)  # kept: the library does not
         library.espeak_SetSynthCallback(self._callback)
-        self._choose = cache(self._find_voice)
+        self.voice_for = cache(self._find_voice)
 
     def speak(self, markup: str, language: str, gender: Gender) -> bytes:
         """The audio of `markup` as 8 kHz mu-law."""
         self._parts = []
         self._room = 2 * self.rate * _MAX_SECONDS
         library = self._library
-        library.espeak_SetVoiceByName(self._choose(language, gender))
+        library.espeak_SetVoiceByName(self.voice_for(language, gender).encode())
         library.espeak_SetParameter(_RATE, _WORDS_A_MINUTE, 0)
         text = markup.encode() + b"\0"
         flags = _UTF8 | _SSML | _PHONEMES
@@ -156,14 +156,13 @@ class Espeak:
             self._room -= 2 * count
         return int(self._room <= 0)  # 1 ends it
 
-    def _find_voice(self, language: str, gender: Gender) -> bytes:
+    def _find_voice(self, language: str, gender: Gender) -> str:
         """A voice the library has: of the tag, of its first part, or else American English."""
         tag = espeak_name(language)
         variant = _VARIANTS[gender]
         for name in (tag, espeak_name(tag.partition("-")[0]), "en-us"):
-            voice = (name + variant).encode()
-            if not self._library.espeak_SetVoiceByName(voice):
-                return voice
+            if not self._library.espeak_SetVoiceByName((name + variant).encode()):
+                return name + variant
         raise Refusal(f"the eSpeak NG library has no voice for {language}")
 
 

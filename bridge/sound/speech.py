@@ -263,17 +263,16 @@ def _cut(runs: list[Run], *, first: bool) -> Iterator[Words]:
     room = _FIRST_PIECE if first else MAX_PIECE
     for run in runs:
         text = re.sub(r"\s+", " ", run.text)
-        while run.phonemes is None and len(text) > room:
+        while len(text) > room and run.phonemes is None:
             at = _end_within(text, room)
+            if not at and not breath:
+                at = room  # a word without end
             breath.append(replace(run, text=text[:at]))
             text = text[at:]
             yield from _spoken(breath)
             room = MAX_PIECE
         breath.append(replace(run, text=text))
         room -= len(text)
-        if room < 0:
-            yield from _spoken(breath)
-            room = MAX_PIECE
     yield from _spoken(breath)
 
 
@@ -284,9 +283,9 @@ def _spoken(breath: list[Run]) -> Iterator[Words]:
 
 
 def _end_within(text: str, room: int) -> int:
-    """Where to cut: after the last sentence, clause or word that fits, or right through."""
+    """Where to cut: after the last sentence, clause or word that fits; 0 when none does."""
     for pattern in _ENDS:
-        ends = [match.end() for match in pattern.finditer(text, 0, room)]
+        ends = [match.end() for match in pattern.finditer(text, 0, max(0, room))]
         if ends:
             return ends[-1]
-    return max(1, room)
+    return 0
