@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -135,3 +136,28 @@ def new_client(guard: AddressGuard, tls: ssl.SSLContext) -> httpx.AsyncClient:
         trust_env=False,
         headers={"User-Agent": "TwilioProxy/1.1", "Accept": "*/*"},
     )
+
+
+def why_unreached(error: BaseException) -> tuple[int, str]:
+    """Twilio's number for a connection that failed, and the cause beneath the libraries' words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case UnreachableError():
+                return 11210, str(cause)
+            case ssl.SSLError():
+                return 11220, cause.reason or str(cause)
+            case OSError(strerror=str(words)):
+                return 11205, words
+        cause = cause.__cause__ or cause.__context__
+    return (11220 if "SSL" in str(error) else 11205), str(error)
+
+
+def place(url: str) -> str:
+    """A URL as errors and logs name it: without user and query, which may hold secrets."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the URL"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

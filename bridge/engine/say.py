@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from bridge.audio import SILENCE
 from bridge.engine.workers import Workers
@@ -24,8 +24,10 @@ class EspeakSynthesiser:
         self._workers = Workers("bridge.sound.espeak", count=processes)
         self._cache: OrderedDict[bytes, bytes] = OrderedDict()
         self._room = cache_bytes
+        self.made = 0
+        """Pieces that were not at hand and had to be made."""
 
-    async def speak(self, speech: Speech) -> AsyncIterator[bytes]:
+    async def speak(self, speech: Speech) -> AsyncGenerator[bytes, None]:
         """8 kHz mu-law piece by piece, each made when the one before has been taken. Raises
         WorkError when there is no voice, or the engine fails."""
         for piece in speech.pieces:
@@ -43,7 +45,10 @@ class EspeakSynthesiser:
     async def _say(self, request: bytes) -> bytes:
         known = self._cache.pop(request, None)
         if known is None:
+            self.made += 1
             known = await self._workers.ask(request)
+            if request in self._cache:  # another call asked the same meanwhile
+                return known
             self._room -= len(known)
         self._cache[request] = known
         while self._room < 0:
@@ -56,7 +61,9 @@ class EspeakSynthesiser:
         await self._workers.close()
 
 
-async def repeated(synthesiser: Synthesiser, speech: Speech, loop: int) -> AsyncIterator[bytes]:
+async def repeated(
+    synthesiser: Synthesiser, speech: Speech, loop: int
+) -> AsyncGenerator[bytes, None]:
     """`speech`, `loop` times; 0 is until the iterator is closed, as Twilio says until a caller
     hangs up. Speech without a sound ends at once."""
     turn = 0

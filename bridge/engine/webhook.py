@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import uuid
 from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
@@ -12,7 +11,7 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 import httpx
 
 from bridge.callbacks import Delivery, FormFields, Outcome
-from bridge.engine.guard import UnreachableError
+from bridge.engine.http import place, why_unreached
 from bridge.errors import CustomerError
 from bridge.overrides import split
 from bridge.signature import sign, signed_webhook_url
@@ -91,10 +90,10 @@ class Webhooks:
                 answer = await self._attempts(exchange, target, method, delivery)
         except TimeoutError as error:
             raise CustomerError(
-                11203, f"{_place(target)} gave no answer within {limit:.3g} s"
+                11203, f"{place(target)} gave no answer within {limit:.3g} s"
             ) from error
         if delivery.outcome is Outcome.FAILED:
-            raise CustomerError(11200, f"{_place(target)} answered HTTP {answer.status}")
+            raise CustomerError(11200, f"{place(target)} answered HTTP {answer.status}")
         return replace(answer, attempts=delivery.attempts, seconds=round(loop.time() - began, 4))
 
     async def _attempts(
@@ -141,7 +140,7 @@ class _Exchange:
             if answer.status not in (307, 308):
                 method = "GET"
         raise _Failure(
-            "redirect", 11215, f"more than {MAX_REDIRECTS} redirects, last to {_place(url)}"
+            "redirect", 11215, f"more than {MAX_REDIRECTS} redirects, last to {place(url)}"
         )
 
     async def _once(self, url: str, method: str) -> tuple[Answer, str | None]:
@@ -186,14 +185,14 @@ class _Exchange:
             ) as response:
                 return response, *await _bounded(response, self.max_body)
         except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _Failure("ct", 11205, f"connecting to {_place(url)} took too long") from error
+            raise _Failure("ct", 11205, f"connecting to {place(url)} took too long") from error
         except httpx.ConnectError as error:
-            code, why = _why(error)
-            raise _Failure("ct", code, f"cannot connect to {_place(url)}: {why}") from error
+            code, why = why_unreached(error)
+            raise _Failure("ct", code, f"cannot connect to {place(url)}: {why}") from error
         except httpx.TimeoutException as error:
-            raise _Failure("rt", 11203, f"{_place(url)} did not answer in time") from error
+            raise _Failure("rt", 11203, f"{place(url)} did not answer in time") from error
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise _Failure("rt", 11200, f"{_place(url)} broke off: {error}") from error
+            raise _Failure("rt", 11200, f"{place(url)} broke off: {error}") from error
 
 
 async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
@@ -208,21 +207,6 @@ async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     return b"".join(parts), False
 
 
-def _why(error: BaseException) -> tuple[int, str]:
-    """Twilio's number for a connection that failed, and the cause beneath the libraries' words."""
-    cause: BaseException | None = error
-    while cause is not None:
-        match cause:
-            case UnreachableError():
-                return 11210, str(cause)
-            case ssl.SSLError():
-                return 11220, cause.reason or str(cause)
-            case OSError(strerror=str(words)):
-                return 11205, words
-        cause = cause.__cause__ or cause.__context__
-    return (11220 if "SSL" in str(error) else 11205), str(error)
-
-
 def _as_sent(url: str) -> SplitResult:
     """The URL as it goes over the wire, which is how the app sees it and checks its signature."""
     try:
@@ -231,7 +215,7 @@ def _as_sent(url: str) -> SplitResult:
             return parts._replace(path=parts.path or "/")
     except (httpx.InvalidURL, ValueError):
         pass
-    raise _Failure("url", 11210, f"{_place(url)} is not an http(s) URL")
+    raise _Failure("url", 11210, f"{place(url)} is not an http(s) URL")
 
 
 def _cookies_of(header: str) -> dict[str, str]:
@@ -240,13 +224,3 @@ def _cookies_of(header: str) -> dict[str, str]:
         return {name: item.coded_value for name, item in SimpleCookie(header).items()}
     except CookieError:
         return {}
-
-
-def _place(url: str) -> str:
-    """A URL as errors and logs name it: without user and query, which may hold secrets."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "the URL"
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

@@ -31,21 +31,26 @@ class Worker:
         self._time_limit = time_limit
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def process_id(self) -> int | None:
+        return self._process.pid if self._process else None
+
     async def ask(self, request: bytes) -> bytes:
         """The answer to a request; starts the process when it does not run. Raises WorkError."""
         try:
+            process = await self._started()
             async with asyncio.timeout(self._time_limit):
-                kind, content = await self._exchange(request)
-        except (OSError, EOFError, asyncio.IncompleteReadError) as error:
-            await self.end()
-            log.warning("worker died", module=self._module)
-            raise WorkError(f"the process of {self._module} ended unexpectedly") from error
+                kind, content = await _exchange(process, request)
         except TimeoutError as error:
             await self.end()
             log.warning("worker too slow", module=self._module, seconds=self._time_limit)
             raise WorkError(
                 f"{self._module} gave no answer within {self._time_limit:g} s"
             ) from error
+        except (OSError, EOFError) as error:
+            await self.end()
+            log.warning("worker died", module=self._module)
+            raise WorkError(f"the process of {self._module} ended unexpectedly") from error
         except BaseException:
             await self.end()  # its answer would be taken for that to the next request
             raise
@@ -53,7 +58,7 @@ class Worker:
             raise WorkError(content.decode(errors="replace"))
         return content
 
-    async def _exchange(self, request: bytes) -> tuple[bytes, bytes]:
+    async def _started(self) -> asyncio.subprocess.Process:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -63,15 +68,7 @@ class Worker:
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,  # the terminal's Ctrl-C is for the service to handle
             )
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(message(REQUEST, request))
-        await process.stdin.drain()
-        kind, size = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
-        if size > MAX_CONTENT:
-            raise EOFError(f"an answer of {size} bytes")
-        return kind, await process.stdout.readexactly(size)
+        return self._process
 
     async def end(self) -> None:
         """End the process; a later request starts another."""
@@ -82,6 +79,17 @@ class Worker:
             process.kill()
         # Reaped even when the task that ends it is cancelled.
         await asyncio.shield(process.communicate())
+
+
+async def _exchange(process: asyncio.subprocess.Process, request: bytes) -> tuple[bytes, bytes]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(message(REQUEST, request))
+    await process.stdin.drain()
+    kind, size = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
+    if size > MAX_CONTENT:
+        raise EOFError(f"an answer of {size} bytes")
+    return kind, await process.stdout.readexactly(size)
 
 
 class Workers:
