@@ -11,6 +11,7 @@ from typing import IO, Protocol, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
+import structlog
 
 from bridge.audio import AudioError
 from bridge.engine.http import place, why_unreached
@@ -18,6 +19,8 @@ from bridge.engine.spool import Aborted, Spool, SpoolReader
 from bridge.engine.threads import in_thread
 from bridge.errors import CustomerError
 from bridge.sound.decoding import decode
+
+log = structlog.get_logger("play")
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A download that is larger is given up; Twilio documents no bound."""
@@ -79,8 +82,7 @@ class Player:
     # Files
 
     def _is_file(self, url: str) -> bool:
-        scheme = urlsplit(url).scheme
-        return self._files and scheme in ("", "file")
+        return self._files and _scheme(url) in ("", "file")
 
     @contextlib.asynccontextmanager
     async def _file(self, url: str) -> AsyncIterator[_Source]:
@@ -121,13 +123,17 @@ class Player:
             error = CustomerError(
                 11200, f"{place(url)} broke off after {spool.written} bytes: {failure}"
             )
+        except Exception:
+            # Whatever it is, the call that waits for this audio must be told.
+            log.exception("fetching audio failed")
+            error = CustomerError(11200, f"{place(url)} could not be fetched; see the log")
         if error is not None and not begun.done():
             begun.set_exception(error)
         spool.finish(error)
 
     async def _follow(self, url: str, spool: Spool, begun: asyncio.Future[str]) -> None:
         for _ in range(_MAX_REDIRECTS + 1):
-            if urlsplit(url).scheme.lower() not in ("http", "https"):
+            if _scheme(url) not in ("http", "https"):
                 raise CustomerError(11210, f"{place(url)} is not an http(s) URL")
             async with self._client.stream("GET", url, timeout=_TIMEOUT) as response:
                 if response.has_redirect_location:
@@ -160,6 +166,15 @@ class Player:
                     "play a shorter or compressed recording",
                 )
             await spool.write(part)
+
+
+def _scheme(url: str) -> str:
+    """The scheme of a URL that has one and is whole; of anything else "none"."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "none"
+    return parts.scheme if parts.hostname or parts.scheme in ("", "file") else "none"
 
 
 class _Source(Protocol):

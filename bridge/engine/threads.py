@@ -44,7 +44,8 @@ async def in_thread(
     finally:
         stopped.set()
         room.release()
-        unblock()
-        await asyncio.wait([future])
+        if not future.done():
+            unblock()
+            await asyncio.wait([future])
         if not future.cancelled():
             future.exception()  # who closes early does not want to know

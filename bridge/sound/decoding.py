@@ -32,6 +32,8 @@ _RAW = {
 }
 """Files without a header, which only their content type tells."""
 
+_OPTIONS = {"format_whitelist": _FORMS, "protocol_whitelist": ""}
+_RAW_OPTIONS = {"sample_rate": str(SAMPLE_RATE)}
 _HEADS = (b"RIFF", b"RF64", b".snd", b"FORM", b"ID3", b"OggS", b"fLaC")
 _LATE_INDEX = b"ftyp"
 
@@ -76,7 +78,7 @@ def decode(
         with av.open(
             file,
             format=raw,
-            options={"format_whitelist": _FORMS, "protocol_whitelist": ""},
+            options=_OPTIONS | (_RAW_OPTIONS if raw == "mulaw" else {}),
             metadata_errors="ignore",
             io_open=_refuse,
         ) as container:
