@@ -1,0 +1,186 @@
+"""Records a call into a file, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from bridge.errors import BridgeError
+from bridge.sound.recording import Take, Track, Trim, WavFile, to_mp3
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger("recorder")
+
+MAX_WAITING = 60
+"""Batches (of a second) that may wait for a disk that is slow; more are lost, and counted."""
+
+
+class RecordingError(BridgeError):
+    """A recording that could not be written; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A finished recording. `ms` is its length after trimming, 0 when nothing was said; `lost_ms`
+    what a slow disk could not take."""
+
+    wav: Path
+    mp3: Path | None
+    ms: int
+    channels: int
+    lost_ms: int
+
+
+class Recorder:
+    """One recording, from its beginning to its file.
+
+    Call `feed` every 20 ms. The file is written as `<path>.part` and has its name once it is whole.
+    `path` ends in `.wav`; an MP3 stands beside it. `threads` are shared by all recordings.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        threads: Executor,
+        *,
+        track: Track = "both",
+        dual: bool = False,
+        trim: bool = False,
+        max_ms: int | None = None,
+    ) -> None:
+        self._take = Take(track=track, dual=dual, max_ms=max_ms)
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._trim = Trim() if trim else None
+        self._threads = threads
+        self._file: WavFile | None = None
+        self._waiting: list[bytes] = []
+        self._writing: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
+        self._lost_ms = 0
+
+    @property
+    def recorded_ms(self) -> int:
+        """How much has been recorded, before trimming."""
+        return self._take.recorded_ms
+
+    @property
+    def full(self) -> bool:
+        """Whether the greatest length has been reached; nothing more is recorded."""
+        return self._take.full
+
+    @property
+    def paused(self) -> bool:
+        return self._take.paused is not None
+
+    def feed(self, inbound: bytes | None, outbound: bytes | None) -> None:
+        """The next 20 ms of the call's tracks, mu-law; None is silence."""
+        batch = self._take.feed(inbound, outbound)
+        if batch is not None:
+            self._write(batch)
+
+    def pause(self, *, silence: bool = False) -> None:
+        """Leave out what follows, or put silence in its place, until `resume`."""
+        self._take.paused = "silence" if silence else "skip"
+
+    def resume(self) -> None:
+        self._take.paused = None
+
+    async def finish(self, *, mp3: bool = False) -> Recorded:
+        """Complete the file, and an MP3 of it. Raises RecordingError; that there is no MP3 is
+        logged."""
+        self._write(self._take.rest())
+        await self._written()
+        try:
+            ms = await self._run(self._complete)
+        except Exception as error:
+            await self.discard()
+            raise RecordingError(f"{self._path} cannot be written: {error}") from error
+        compressed = await self._compressed() if mp3 else None
+        return Recorded(self._path, compressed, ms, self._take.channels, self._lost_ms)
+
+    async def _compressed(self) -> Path | None:
+        path = self._path.with_suffix(".mp3")
+        try:
+            await self._run(lambda: _compress(self._path, path))
+        except (OSError, ValueError):
+            log.exception("no MP3 of a recording", path=str(path))
+            return None
+        return path
+
+    async def discard(self) -> None:
+        """End without a file."""
+        self._waiting.clear()
+        await self._written()
+        await self._run(self._remove)
+
+    def _complete(self) -> int:
+        if self._error is not None:
+            raise self._error
+        file = self._file or WavFile(self._part, self._take.channels, self._trim)
+        self._file = None
+        ms = file.close()
+        self._part.replace(self._path)
+        return ms
+
+    def _remove(self) -> None:
+        if self._file is not None:
+            self._file.abandon()
+        self._file = None
+        for path in (self._part, self._path, self._path.with_suffix(".mp3")):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _write(self, batch: bytes) -> None:
+        if self._error is not None:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            if not self._lost_ms:
+                log.warning("disk too slow; a recording loses sound", path=str(self._path))
+            self._lost_ms += len(batch) // (16 * self._take.channels)
+            return
+        self._waiting.append(batch)
+        if self._writing is None:
+            self._next()
+
+    def _next(self) -> None:
+        batches, self._waiting = self._waiting, []
+        loop = asyncio.get_running_loop()
+        self._writing = loop.run_in_executor(self._threads, self._append, b"".join(batches))
+        self._writing.add_done_callback(self._wrote)
+
+    def _append(self, samples: bytes) -> None:
+        if self._file is None:
+            self._file = WavFile(self._part, self._take.channels, self._trim)
+        self._file.write(samples)
+
+    def _wrote(self, writing: asyncio.Future[None]) -> None:
+        self._writing = None
+        error = None if writing.cancelled() else writing.exception()
+        if error is not None:
+            self._error = error
+            self._waiting.clear()
+            log.error("recording failed", path=str(self._path), error=str(error))
+        elif self._waiting:
+            self._next()
+
+    async def _written(self) -> None:
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _compress(wav: Path, mp3: Path) -> None:
+    part = mp3.with_name(mp3.name + ".part")
+    to_mp3(wav, part)
+    part.replace(mp3)
