@@ -20,7 +20,7 @@ class EspeakSynthesiser:
     What was spoken lately is kept, up to `cache_bytes`: calls hear the same prompts.
     """
 
-    def __init__(self, *, processes: int = 1, cache_bytes: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, *, processes: int = 2, cache_bytes: int = 16 * 1024 * 1024) -> None:
         self._workers = Workers("bridge.sound.espeak", count=processes)
         self._cache: OrderedDict[bytes, bytes] = OrderedDict()
         self._room = cache_bytes
