@@ -34,6 +34,7 @@ _RAW = {
 
 _OPTIONS = {"format_whitelist": _FORMS, "protocol_whitelist": ""}
 _RAW_OPTIONS = {"sample_rate": str(SAMPLE_RATE)}
+_MIN_RATE = 1000
 _HEADS = (b"RIFF", b"RF64", b".snd", b"FORM", b"ID3", b"OggS", b"fLaC")
 _LATE_INDEX = b"ftyp"
 
@@ -101,6 +102,8 @@ def _pieces(container: Any, stream: Any, name: str) -> Iterator[bytes]:
             failure = error
             continue
         for frame in frames:
+            if frame.sample_rate < _MIN_RATE:  # a second of it would be a flood of ours
+                raise AudioError(f"{name} has {frame.sample_rate} samples a second, too few")
             decoded = True
             waiting += _mulaw(resampler.resample(frame))
         while len(waiting) >= PIECE_BYTES:

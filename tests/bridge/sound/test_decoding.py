@@ -98,6 +98,14 @@ def test_what_is_no_audio(data: bytes) -> None:
         decoded(data)
 
 
+def test_a_rate_that_would_flood_us() -> None:
+    """A few samples a second would become minutes of audio from a small file."""
+    data = encoded("wav", "pcm_s16le", sweep(1, 8000), 8000)
+    slow = data[:24] + (1).to_bytes(4, "little") + data[28:]
+    with pytest.raises(AudioError, match="1 samples a second, too few"):
+        decoded(slow)
+
+
 def test_a_film_without_sound() -> None:
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
