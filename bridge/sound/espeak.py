@@ -21,7 +21,7 @@ from bridge.sound.speech import SILENT_DB, Run, Style, Words
 from bridge.sound.voices import Gender, Voice
 from bridge.sound.worker import Refusal, serve
 
-_RETRIEVAL = 1  # audio to the callback, synchronously
+_SYNCHRONOUS = 2  # audio to the callback, in the caller's thread
 _UTF8, _SSML, _PHONEMES = 1, 0x10, 0x100
 _DONT_EXIT = 0x8000
 _RATE = 1
@@ -126,7 +126,7 @@ class Espeak:
             ) from error
         self._library = library = ctypes.CDLL(espeakng_loader.get_library_path())
         data = str(espeakng_loader.get_data_path()).encode()
-        self.rate: int = library.espeak_Initialize(_RETRIEVAL, 0, data, _DONT_EXIT)
+        self.rate: int = library.espeak_Initialize(_SYNCHRONOUS, 0, data, _DONT_EXIT)
         if self.rate <= 0:
             raise Refusal("the eSpeak NG library cannot read its voices; install it anew")
         self._parts: list[bytes] = []

@@ -61,12 +61,13 @@ def spoken(text: str, voice: Voice = DEFAULT_VOICE) -> bytes:
     for piece in plain_speech(text, voice).pieces:
         assert isinstance(piece, Words)
         asked = json.loads(request_for(piece, voice))
-        parts.append(_engine().speak(asked["markup"], asked["language"], asked["gender"]))
+        parts.append(engine().speak(asked["markup"], asked["language"], asked["gender"]))
     return b"".join(parts)
 
 
 @cache
-def _engine() -> Espeak:
+def engine() -> Espeak:
+    """The engine of this process, which may have only one."""
     return Espeak()
 
 

@@ -11,13 +11,14 @@ from bridge.sound.phonemes import mnemonics
 from bridge.sound.speech import SILENT_DB, Run, Style, Words
 from bridge.sound.voices import Voice
 from bridge.sound.worker import ANSWER, REFUSED, REQUEST, Refusal, message, read_message, serve
+from tests.support.sound import engine
 
 SENTENCE = "this is a sample sentence for the timing of words"
 
 
-@pytest.fixture(scope="module")
-def engine() -> Espeak:
-    return Espeak()
+@pytest.fixture(name="engine")
+def the_engine() -> Espeak:
+    return engine()
 
 
 def speak(engine: Espeak, *runs: Run, voice: Voice | None = None) -> bytes:
