@@ -1,8 +1,11 @@
 """Frames by picows: the same sockets at a fraction of the cost, where its wheel is installed.
 
-The handshake stays with the `websockets` library: who is let in, and what is said, is one code for
-both engines. When it is done, picows takes the transport over. It is given the shortest handshake
-that satisfies it, of which the peer sees nothing.
+Handshakes, control frames and closing are `bridge.engine.websocket`'s with either engine. Between
+them picows reads the frames and writes the text. It is given the shortest handshake that satisfies
+it, of which the peer sees nothing, and loses the transport again when the socket closes.
+
+What differs from the plain engine: the words of a violation; masks, which come from the C library's
+`rand` and not from the system's entropy; and `received`, which counts frames once they are whole.
 """
 
 from __future__ import annotations
@@ -10,23 +13,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import logging
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from functools import partial
+from typing import Protocol
 
-from picows import (
-    WSAutoPingStrategy,
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSProtocolError,
-    WSTransport,
-)
-from picows.picows import WSCloseHandshake, WSProtocol  # type: ignore[attr-defined]
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from websockets.frames import CloseCode
 
-from bridge.engine.sockets import Closed, Handler
+from bridge.engine.frames import Pieces
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY = re.compile(rb"Sec-WebSocket-Key: (\S+)")
@@ -40,25 +36,59 @@ _RESPONSE = (
 )
 _BUFFER = 2048  # of a socket that reads small frames; it grows with larger ones
 
-# What it logs is told to the socket's owner too.
-_quiet = logging.getLogger("bridge.engine.picows")
-_quiet.setLevel(logging.CRITICAL + 1)
-_LOGGER = logging.LoggerAdapter(_quiet)
+TEXT = WSMsgType.TEXT
+_MESSAGES = frozenset({TEXT, WSMsgType.BINARY})
 
-TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
-PING, CLOSE = WSMsgType.PING, WSMsgType.CLOSE
-_MESSAGES = frozenset({TEXT, BINARY})
+
+class Owner(Protocol):
+    """The socket whose frames these are."""
+
+    def text(self, data: bytes) -> None: ...
+    def binary(self, data: bytes) -> None: ...
+    def frame(self, opcode: int, fin: bool, reserved: bool, payload: bytes) -> None: ...
+
+    def broken(self, code: int, fault: str) -> None:
+        """The peer broke the protocol; a frame from before that may still be delivered."""
+        ...
+
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+    def eof_received(self) -> None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+
+
+class _Ear:
+    """Stands in for picows' logger: the one place where it tells of a breach before it acts."""
+
+    def __init__(self, broken: Callable[[int, str], None]) -> None:
+        self._broken = broken
+
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 -- logging's name
+        return False
+
+    def error(self, message: str, details: object = None) -> None:
+        if isinstance(details, tuple):
+            code, fault = details
+            self._broken(int(code), fault)
+        else:
+            self.exception(message)
+
+    def exception(self, message: str, *_: object) -> None:
+        self._broken(CloseCode.INTERNAL_ERROR, message)
+
+    def info(self, *_: object) -> None:
+        """Nothing that is not known."""
+
+    debug = warning = info
 
 
 class _Muted:
-    """A transport that swallows what is written until `heard` is set."""
+    """A transport that swallows what is written until `heard` is set, and cannot be closed."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.get_extra_info = transport.get_extra_info
-        self.close = transport.close
-        self.abort = transport.abort
         self.swallowed = b""
         self.heard = False
 
@@ -71,202 +101,111 @@ class _Muted:
     def writelines(self, parts: list[bytes]) -> None:
         self.write(b"".join(parts))
 
+    def close(self) -> None:
+        """When to hang up is for the socket to say."""
+
+
+class _Frames(WSProtocol):  # type: ignore[misc]
+    """picows' protocol, which would keep the end of the peer's data to itself."""
+
+    owner: Owner
+
+    def eof_received(self) -> None:
+        self.owner.eof_received()
+
 
 class FastFrames(WSListener):
-    """The open part of a socket's life. Its owner is told what `Handler` says, `closed` once.
-
-    `flow` is told when the transport's buffer is full, and when there is room again.
-    """
+    """The open part of a socket's life."""
 
     def __init__(
         self,
         transport: asyncio.Transport,
-        handler: Handler,
-        closed: Callable[[], None],
-        flow: asyncio.Protocol,
-        *,
+        owner: Owner,
+        pieces: Pieces,
         is_client: bool,
         max_size: int,
-        close_timeout: float,
     ) -> None:
         self.received = 0
-        self._violation = ""
-        self._close_received: tuple[int, str] | None = None
-        self._close_sent: tuple[int, str] | None = None
-        self._closed_by_peer = False
-        self._transport = transport
-        self._handler = handler
-        self._closed = closed
-        self._flow = flow
-        self._is_client = is_client
+        self._owner = owner
+        self._pieces = pieces
         self._header = 2 if is_client else 6  # of a small frame; clients mask
-        self._max_size = max_size
-        self._close_timeout = close_timeout
-        self._close_timer: asyncio.TimerHandle | None = None
-        self._fragments: list[bytes] = []
-        self._fragmented_as: WSMsgType | None = None
+        self._silenced = False
+        self._over = False
         muted = _Muted(transport)
-        self.protocol = WSProtocol(
+        self.protocol = _Frames(
             "x",
             "/",
             is_client,
             lambda *_: self,
-            _LOGGER,
+            _Ear(self._broken),
             True,  # an exception ends the connection
             None,  # no limit on the handshake: it is over
             False,
             0,
             0,
             WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,  # pongs are sent here, where pings are counted as signs of life
+            False,  # no pongs: they are the socket's
             max_size,
             None,
             _BUFFER,
         )
+        self.protocol.owner = owner
         self.protocol.connection_made(muted)
         self.feed(_answer(muted.swallowed) if is_client else _REQUEST)
         muted.heard = True
-        self._ws: WSTransport = self.protocol.transport
+        self.send_text: Callable[[bytes], None] = partial(self.protocol.transport.send, TEXT)
+        """Sends a message; once the peer has broken the protocol, it does nothing."""
 
     def feed(self, data: bytes) -> None:
         """Bytes that were read before picows did the reading."""
-        while data:
+        while data and not self._silenced:
             buffer = self.protocol.get_buffer(-1)
             size = min(len(buffer), len(data))
             buffer[:size] = data[:size]
             self.protocol.buffer_updated(size)
             data = data[size:]
 
-    @property
-    def is_open(self) -> bool:
-        return not (self._close_sent or self._close_received or self._violation)
-
-    def how_closed(self) -> Closed:
-        frame = self._close_received or (self._close_sent if self._violation else None)
-        code, reason = frame or (int(CloseCode.ABNORMAL_CLOSURE), "")
-        return Closed(code, reason, self._closed_by_peer, self._violation)
-
-    def send_text(self, data: bytes) -> None:
-        self._ws.send(TEXT, data)
-
-    def ping(self) -> None:
-        self._ws.send_ping(b"")
-
-    def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake."""
-        self._send_close(code, reason)
-        self._expect_close()
-
-    # WSListener
+    def stop(self) -> None:
+        """Deliver and send nothing any more."""
+        self._over = True
+        self._silence()
 
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
-        self.received += frame.payload_size + self._header
-        kind = frame.msg_type
-        if self._violation or self._close_received:
+        if self._over:
             return
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self._violate(CloseCode.PROTOCOL_ERROR, "reserved bits must be 0")
-        if kind in _MESSAGES:
-            if self._fragmented_as is not None:
-                self._violate(CloseCode.PROTOCOL_ERROR, "expected a continuation frame")
-            payload = frame.get_payload_as_bytes()
-            if frame.fin:
-                self._message(kind, payload)
-            else:
-                self._fragmented_as = kind
-                self._fragments = [payload]
-        elif kind == CONTINUATION:
-            self._continue(frame)
-        elif kind == PING:
-            if self._close_sent is None:
-                self._ws.send_pong(frame.get_payload_as_bytes())
-        elif kind == CLOSE:
-            self._close_came(frame)
+        self.received += frame.payload_size + self._header
+        kind, payload = frame.msg_type, frame.get_payload_as_bytes()
+        reserved = bool(frame.rsv1 or frame.rsv2 or frame.rsv3)
+        if kind not in _MESSAGES or not frame.fin or reserved or self._pieces.begun:
+            self._owner.frame(kind.value, bool(frame.fin), reserved, payload)
+        elif kind == TEXT:
+            self._owner.text(payload)
+        else:
+            self._owner.binary(payload)
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        if self._close_timer is not None:
-            self._close_timer.cancel()
-        handshake: WSCloseHandshake | None = transport.close_handshake
-        sent = None if handshake is None else handshake.sent
-        if sent is not None and self._close_sent is None and not self._violation:
-            # picows found the fault itself, and has said so to the peer.
-            self._close_sent = (cast(int, sent.code), sent.reason)
-            self._violation = sent.reason or "the peer broke the protocol"
-        self._closed()
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
+        if not self._silenced:
+            self._silenced = True
+            self._owner.connection_lost(None)
 
     def pause_writing(self) -> None:
-        self._flow.pause_writing()
+        self._owner.pause_writing()
 
     def resume_writing(self) -> None:
-        self._flow.resume_writing()
+        self._owner.resume_writing()
 
     # Inside
 
-    def _message(self, kind: WSMsgType, data: bytes) -> None:
-        if kind == TEXT and not data.isascii() and not is_utf8(data):
-            self._violate(CloseCode.INVALID_DATA, "a text message is not UTF-8")
-        try:
-            if kind == TEXT:
-                self._handler.text(data)
-            else:
-                self._handler.binary(data)
-        except Exception as error:  # noqa: BLE001
-            # A fault of ours: told as asyncio tells of one, and the end of this socket only.
-            what = {"message": "a WebSocket's owner failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(what)
-            self._transport.abort()
+    def _broken(self, code: int, fault: str) -> None:
+        if not self._silenced:
+            self._silence()
+            self._owner.broken(code, fault)
 
-    def _continue(self, frame: WSFrame) -> None:
-        if self._fragmented_as is None:
-            self._violate(CloseCode.PROTOCOL_ERROR, "unexpected continuation frame")
-        self._fragments.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._fragments)) > self._max_size:
-            self._violate(CloseCode.MESSAGE_TOO_BIG, f"a message of over {self._max_size} bytes")
-        if frame.fin:
-            kind, data = self._fragmented_as, b"".join(self._fragments)
-            self._fragmented_as, self._fragments = None, []
-            self._message(cast(WSMsgType, kind), data)
-
-    def _close_came(self, frame: WSFrame) -> None:
-        payload = frame.get_payload_as_bytes()
-        code = int.from_bytes(payload[:2]) if payload else int(CloseCode.NO_STATUS_RCVD)
-        reason = payload[2:].decode()  # picows has checked that it is UTF-8
-        self._close_received = (code, reason)
-        self._closed_by_peer = self._close_sent is None
-        if self._close_sent is None:
-            self._send_close(code if payload else None, reason)
-        if self._is_client:
-            self._expect_close()  # the server hangs up first
-        else:
-            self._transport.close()
-        self._closed()
-
-    def _send_close(self, code: int | None, reason: str) -> None:
-        self._close_sent = (code or 0, reason)
-        if code is None:
-            self._ws.send(CLOSE, b"")
-        else:
-            self._ws.send_close(cast(Any, code), reason.encode())
-
-    def _violate(self, code: CloseCode, fault: str) -> None:
-        """End the connection for a breach of the protocol; does not return."""
-        self._violation = fault
-        self._close_sent = (int(code), fault)
-        asyncio.get_running_loop().call_soon(self._closed)
-        raise WSProtocolError(int(code), fault)
-
-    def _expect_close(self) -> None:
-        if self._close_timer is None:
-            loop = asyncio.get_running_loop()
-            self._close_timer = loop.call_later(self._close_timeout, self._transport.abort)
-
-
-def is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    def _silence(self) -> None:
+        """Make picows believe that the connection is gone, so that it sends no close frame."""
+        if not self._silenced:
+            self._silenced = True
+            self.protocol.connection_lost(None)
 
 
 def _answer(request: bytes) -> bytes:
