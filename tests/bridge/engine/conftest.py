@@ -5,7 +5,30 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge.engine.websocket import FAST
 from tests.support.authority import Authority
+from tests.support.raw import Link, linked
+
+NEEDS_FAST = pytest.mark.skipif(not FAST, reason="picows is not installed")
+
+
+@pytest.fixture(params=[False, pytest.param(True, marks=NEEDS_FAST)], ids=["plain", "fast"])
+def fast(request: pytest.FixtureRequest) -> bool:
+    """Which engine moves the frames: the test runs on both."""
+    return bool(request.param)
+
+
+@pytest.fixture(params=["client", "server"])
+def role(request: pytest.FixtureRequest) -> str:
+    """Which side of the handshake is ours: the test runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def link(fast: bool, role: str) -> AsyncIterator[Link]:
+    """An open socket of ours, on each engine in each role, and a peer of raw bytes."""
+    async with linked(role, fast=fast) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
