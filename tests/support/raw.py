@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -165,6 +165,15 @@ class Raw:
         async with asyncio.timeout(10):
             return await self.reader.read()
 
+    async def dropped(self) -> None:
+        """Wait until our socket's side is gone for good, and not only silent."""
+        async with asyncio.timeout(10):
+            with suppress(ConnectionError):
+                while True:
+                    self.writer.write(b"x")
+                    await self.writer.drain()
+                    await asyncio.sleep(0.001)
+
     def say_no_more(self) -> None:
         """Half-close: nothing follows, but what comes is still read."""
         self.writer.write_eof()
@@ -261,4 +270,3 @@ async def linked(role: str, *, fast: bool, close_timeout: float = 10) -> AsyncIt
         yield Link(owner, raw)
         enough.set()
         await owner.end()
-
