@@ -154,8 +154,8 @@ class WebSocket(Wire):
             self.abort()
 
     def abort(self) -> None:
-        """Drop the connection at once."""
-        self._open = False
+        """Drop the connection at once; of what the peer has sent, nothing more is heard."""
+        self._end_reading()
         super().abort()
 
     # asyncio.Protocol
@@ -325,7 +325,6 @@ class WebSocket(Wire):
         """A fault of our own: told as asyncio tells of one, and the end of this socket only."""
         what = {"message": "a WebSocket's owner failed", "exception": error}
         asyncio.get_running_loop().call_exception_handler(what)
-        self._end_reading()
         self.abort()
 
     # The end
