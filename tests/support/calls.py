@@ -16,6 +16,7 @@ from bridge.engine.sender import CallbackSender
 from bridge.engine.webhook import Webhooks
 from bridge.limits import StreamLimits
 from bridge.timeline import Entry, Timeline
+from tests.support.engines import chosen
 
 AUTH_TOKEN = "12345"
 
@@ -42,14 +43,14 @@ async def running_engine(
     guard: AddressGuard | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Engine]:
-    """An engine in local mode; at the end every callback has gone out."""
+    """An engine in local mode, on the chosen sockets; at the end every callback has gone out."""
     limits = limits or StreamLimits()
     guard = guard or AddressGuard(allow_private=True)
     tls = tls or tls_context()
     async with new_client(guard, tls) as client:
         webhooks = Webhooks(client, AUTH_TOKEN)
         sender = CallbackSender(webhooks)
-        connector = StreamConnector(AUTH_TOKEN, guard, tls, limits)
+        connector = StreamConnector(AUTH_TOKEN, guard, tls, limits, fast=chosen.fast)
         yield Engine(connector, webhooks, sender, limits)
         assert await sender.drain(10) == 0
 

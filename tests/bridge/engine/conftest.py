@@ -7,15 +7,17 @@ import pytest
 
 from bridge.engine.websocket import FAST
 from tests.support.authority import Authority
+from tests.support.engines import chosen
 from tests.support.raw import Link, linked
 
 NEEDS_FAST = pytest.mark.skipif(not FAST, reason="picows is not installed")
 
 
 @pytest.fixture(params=[False, pytest.param(True, marks=NEEDS_FAST)], ids=["plain", "fast"])
-def fast(request: pytest.FixtureRequest) -> bool:
+def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Which engine moves the frames: the test runs on both."""
-    return bool(request.param)
+    monkeypatch.setattr(chosen, "fast", bool(request.param))
+    return chosen.fast
 
 
 @pytest.fixture(params=["client", "server"])

@@ -20,6 +20,7 @@ from bridge.errors import CustomerError
 from bridge.limits import StreamLimits
 from tests.support.authority import Authority
 from tests.support.calls import AUTH_TOKEN, Names
+from tests.support.engines import chosen
 from tests.support.peers import (
     HOST,
     HttpRequest,
@@ -30,6 +31,8 @@ from tests.support.peers import (
     tcp_server,
     upgrade,
 )
+
+pytestmark = pytest.mark.usefixtures("fast")
 
 LIMITS = StreamLimits(connect_time=10)
 
@@ -60,7 +63,7 @@ def connector(
     downgrade: bool = False,
 ) -> StreamConnector:
     guard = AddressGuard(allow_private=local, resolver=names or Names())
-    return StreamConnector(AUTH_TOKEN, guard, tls or tls_context(), limits, downgrade)
+    return StreamConnector(AUTH_TOKEN, guard, tls or tls_context(), limits, downgrade, chosen.fast)
 
 
 async def opens(to: StreamConnector, url: str) -> None:

@@ -21,6 +21,8 @@ from tests.support.peers import Consumer, consumer, next_event, next_message
 from tests.support.virtual import run_virtually
 from twiml.actions import Stream, Track
 
+pytestmark = pytest.mark.usefixtures("fast")
+
 GRACE = 0.002  # real seconds that a peer in this process gets to answer
 FRAMES = [bytes([n]) * 160 for n in range(1, 51)]  # a second, each frame recognisable
 SECOND = b"".join(FRAMES)

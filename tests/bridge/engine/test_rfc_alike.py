@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
+from websockets.utils import accept_key
 
 from bridge.engine.sockets import Closed, Socket
 from bridge.engine.websocket import FAST, WebSocket
@@ -43,9 +44,9 @@ class MemoryTransport(asyncio.Transport):
                 return
             protocol = self.protocol
             if isinstance(protocol, asyncio.BufferedProtocol):
-                buffer = protocol.get_buffer(-1)
+                buffer = memoryview(protocol.get_buffer(-1))
                 size = min(len(buffer), len(data))
-                buffer[:size] = data[:size]  # type: ignore[index]
+                buffer[:size] = data[:size]
                 data = data[size:]
                 protocol.buffer_updated(size)
             else:
@@ -175,8 +176,6 @@ async def _open(ours: WebSocket) -> None:
 
 
 def _answer(protocol: ClientProtocol) -> bytes:
-    from websockets.utils import accept_key
-
     return (
         "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept_key(protocol.key)}\r\n\r\n"

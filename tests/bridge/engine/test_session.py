@@ -37,6 +37,8 @@ from tests.support.peers import (
 )
 from twiml.actions import Parameter, Stream, Track
 
+pytestmark = pytest.mark.usefixtures("fast")
+
 FRAME = base64.b64encode(bytes(range(160)))
 Fork = tuple[StreamSession, Story, asyncio.Event]
 

@@ -26,9 +26,12 @@ from bridge.errors import MisuseError
 from bridge.limits import StreamLimits
 from bridge.stream import State
 from tests.support.calls import Story, running_engine
+from tests.support.engines import chosen
 from tests.support.peers import HOST, Consumer, consumer, next_event, next_message
 from tests.support.virtual import run_virtually
 from twiml.actions import Parameter, Stream, Track
+
+pytestmark = pytest.mark.usefixtures("fast")
 
 GRACE = 0.002
 SID = "MZ" + "2" * 32
@@ -121,7 +124,7 @@ async def media_socket(
             return leg if path == "/media/token" else Refusal(404, "no such stream")
 
         server = await asyncio.get_running_loop().create_server(
-            lambda: WebSocket.server(accept, max_size=1_000_000), HOST, 0
+            lambda: WebSocket.server(accept, max_size=1_000_000, fast=chosen.fast), HOST, 0
         )
         async with server:
             port = server.sockets[0].getsockname()[1]

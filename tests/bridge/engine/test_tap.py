@@ -23,10 +23,13 @@ from bridge.engine.websocket import WebSocket
 from bridge.limits import StreamLimits
 from bridge.playout import SILENCE
 from tests.support.calls import Story, running_engine
+from tests.support.engines import chosen
 from tests.support.peers import HOST, Consumer, consumer, next_event
 from tests.support.rtp import Sender, free_range, joined, sender, sent
 from tests.support.virtual import run_virtually
 from twiml.actions import Parameter, Stream, Track
+
+pytestmark = pytest.mark.usefixtures("fast")
 
 GRACE = 0.002
 SID = "MZ" + "3" * 32
@@ -63,7 +66,7 @@ class Tapped:
             return self.leg.handler(directions[path]) or Refusal(404, "no such tap")
 
         server = await asyncio.get_running_loop().create_server(
-            lambda: WebSocket.server(accept, max_size=1_000_000), HOST, 0
+            lambda: WebSocket.server(accept, max_size=1_000_000, fast=chosen.fast), HOST, 0
         )
         await self._stack.enter_async_context(server)
         self._url = f"ws://{HOST}:{server.sockets[0].getsockname()[1]}"
