@@ -97,13 +97,13 @@ def test_json_vector() -> None:
 @pytest.mark.contract("T44")
 @pytest.mark.parametrize(("url", "expected"), STREAMS)
 def test_stream_vectors(url: str, expected: str) -> None:
-    """Each known vector of a socket's upgrade is matched, over the wss URL alone."""
+    """T44: Each known vector of a socket's upgrade is matched, over the wss URL alone."""
     assert sign(TOKEN, signed_stream_url(url)) == expected
 
 
 @pytest.mark.contract("T45")
 def test_empty_path_is_signed_as_a_slash() -> None:
-    """A stream's URL without a path is signed with one slash; a path gets none added."""
+    """T45: A stream's URL without a path is signed with one slash; a path gets none added."""
     assert signed_stream_url("wss://example.com") == "wss://example.com/"
     assert signed_stream_url("wss://example.com/media") == "wss://example.com/media"
 
@@ -121,7 +121,7 @@ def test_empty_path_is_signed_as_a_slash() -> None:
     ],
 )
 def test_what_a_stream_signature_leaves_out(url: str) -> None:
-    """Query, fragment, user and port are not signed."""
+    """T46: Query, fragment, user and port are not signed."""
     assert signed_stream_url(url) == "wss://example.com/media"
 
 
@@ -192,6 +192,9 @@ def test_twilios_own_validator_agrees_on_json(content: dict[str, int]) -> None:
 @pytest.mark.contract("T44")
 @pytest.mark.parametrize("url", ["wss://example.com", "wss://example.com:8443/media?x=1"])
 def test_twilios_own_validator_accepts_a_socket(url: str) -> None:
-    """twilio's RequestValidator accepts an upgrade's signature for the wss URL as it is signed."""
+    """twilio's RequestValidator accepts an upgrade's signature for the wss URL as it is signed.
+
+    Proves T44.
+    """
     signed = signed_stream_url(url)
     assert RequestValidator(TOKEN).validate(signed, {}, sign(TOKEN, signed))

@@ -59,7 +59,7 @@ def playing(audio: bytes) -> bytes:
 
 @pytest.mark.contract("T51", "T52")
 def test_first_messages() -> None:
-    """connected comes first, exactly, then start as number 1; the start is reported."""
+    """T51, T52: connected comes first, exactly, then start as number 1; the start is reported."""
     stream = MediaStream(TWO_WAY)
     connected, start = parsed(*stream.opened())
     assert connected == {"event": "connected", "protocol": "Call", "version": "1.0.0"}
@@ -72,7 +72,10 @@ def test_first_messages() -> None:
 @pytest.mark.contract("T56")
 @pytest.mark.parametrize("tracks", [("inbound",), ("outbound",), ("inbound", "outbound")])
 def test_track_names(tracks: tuple[str, ...]) -> None:
-    """start and media spell tracks inbound and outbound; a track not asked for gives nothing."""
+    """start and media spell tracks inbound and outbound; a track not asked for gives nothing.
+
+    Proves T56.
+    """
     stream = MediaStream(replace(ONE_WAY, tracks=tracks))
     _, start = parsed(*stream.opened())
     assert start["start"]["tracks"] == list(tracks)
@@ -82,7 +85,10 @@ def test_track_names(tracks: tuple[str, ...]) -> None:
 
 @pytest.mark.contract("T53", "T58", "T59")
 def test_numbering() -> None:
-    """One sequence runs over every message; chunks count per track; all are decimal strings."""
+    """One sequence runs over every message; chunks count per track; all are decimal strings.
+
+    Proves T53, T58, T59.
+    """
     stream = MediaStream(replace(TWO_WAY, tracks=("inbound", "outbound")))
     messages = parsed(
         *stream.opened(),
@@ -109,7 +115,7 @@ def test_numbering() -> None:
 
 @pytest.mark.contract("T64")
 def test_stop_comes_once_and_last() -> None:
-    """stop carries both sids and comes once; after it nothing is sent."""
+    """T64: stop carries both sids and comes once; after it nothing is sent."""
     stream = opened()
     assert parsed(stream.stop()) == [
         {
@@ -129,7 +135,10 @@ def test_stop_comes_once_and_last() -> None:
 
 @pytest.mark.contract("T62")
 def test_dtmf_is_for_two_way_streams() -> None:
-    """A pressed key reaches a two-way stream on inbound_track and a one-way stream not at all."""
+    """A pressed key reaches a two-way stream on inbound_track and a one-way stream not at all.
+
+    Proves T62.
+    """
     (message,) = parsed(opened().dtmf("#"))
     assert message["dtmf"] == {"track": "inbound_track", "digit": "#"}
     assert opened(ONE_WAY).dtmf("#") is None
@@ -137,7 +146,7 @@ def test_dtmf_is_for_two_way_streams() -> None:
 
 @pytest.mark.contract("T63")
 def test_mark_is_for_two_way_streams() -> None:
-    """A played mark is told to a two-way stream and never to a one-way stream."""
+    """T63: A played mark is told to a two-way stream and never to a one-way stream."""
     (message,) = parsed(opened().mark("m"))
     assert message["mark"] == {"name": "m"}
     assert opened(ONE_WAY).mark("m") is None
@@ -195,7 +204,10 @@ def test_a_payload_that_only_looks_like_a_frame() -> None:
 
 @pytest.mark.contract("T60")
 def test_timestamps_follow_the_audio() -> None:
-    """Timestamps advance 20 ms per frame over jitter, and jump over a real gap of the carrier's."""
+    """Timestamps advance 20 ms per frame over jitter, and jump over a real gap of the carrier's.
+
+    Proves T60.
+    """
     stream = opened()
     at = [100, 120, 139, 165, 179, 300, 310, 345, 0]
     messages = parsed(*(m for time in at for m in stream.audio("inbound", FRAME, time)))
@@ -351,7 +363,7 @@ def test_each_warning_has_its_own_once() -> None:
     "data", [playing(b"abc"), asking("mark", mark={"name": "m"}), asking("clear")]
 )
 def test_a_one_way_stream_takes_nothing(data: bytes) -> None:
-    """A one-way stream ignores media, mark and clear, with a warning that says how to send."""
+    """T81: A one-way stream ignores media, mark and clear, with a warning that says how to send."""
     stream = opened(ONE_WAY)
     assert stream.received(data) is None
     (warning,) = stream.warnings()
@@ -476,6 +488,8 @@ def test_any_sequence_of_events(
 
     Sequence numbers rise by 1, chunks by 1 per track, timestamps by 20 or by a gap; only the known
     events are sent, nothing after stop; there is one started or error and then one stopped.
+
+    Proves T58, T59, T60, T65.
     """
     stream = MediaStream(replace(ONE_WAY, bidirectional=bidirectional), pending_limit=4)
     out: list[bytes] = []

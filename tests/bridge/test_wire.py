@@ -63,5 +63,5 @@ def translate(tracks: tuple[str, ...], *, two_way: bool) -> list[bytes]:
     [("two-way", ("inbound",), True), ("both-tracks", ("inbound", "outbound"), False)],
 )
 def test_golden_sockets(golden: str, tracks: tuple[str, ...], two_way: bool) -> None:
-    """The customer's messages are the golden ones, byte for byte and key for key."""
+    """T62, T63, T67: The customer's messages are the golden ones, byte for byte and key for key."""
     assert translate(tracks, two_way=two_way) == lines(golden)

@@ -105,7 +105,10 @@ def check_callbacks(
     "S54",
 )  # fmt: skip
 async def test_two_way_stream(app: Customer, carrier: Carrier) -> None:
-    """A <Connect> stream carries both directions byte for byte, and marks, digits, callbacks."""
+    """A <Connect> stream carries both directions byte for byte, and marks, digits, callbacks.
+
+    Proves T44, T51, T52, T53, T54, T55, T56, T58, T59, T60, T61, T62, T63, T64, T65, T66, T68, T73.
+    """
     path = "/ws/echo/two-way"
     await app.put(
         f'<Response><Connect><Stream url="{app.ws}{path}" name="talk"'
@@ -167,7 +170,10 @@ async def test_two_way_stream(app: Customer, carrier: Carrier) -> None:
 async def test_one_way_streams(
     app: Customer, carrier: Carrier, track: str, tracks: list[str]
 ) -> None:
-    """A <Start> stream carries the tracks asked for and no other, and takes nothing back."""
+    """A <Start> stream carries the tracks asked for and no other, and takes nothing back.
+
+    Proves T56, T59, T81.
+    """
     path = f"/ws/echo/one-way-{track}"
     await app.put(
         f'<Response><Start><Stream url="{app.ws}{path}" track="{track}"/></Start>'
@@ -268,7 +274,10 @@ async def test_carrier_drops(app: Customer, carrier: Carrier) -> None:
 
 @pytest.mark.contract("T74", "T75", "T76")
 async def test_clear(app: Customer, carrier: Carrier) -> None:
-    """`clear` silences ten seconds of queued audio at once, returns its marks, and goes on."""
+    """`clear` silences ten seconds of queued audio at once, returns its marks, and goes on.
+
+    Proves T74, T75, T76.
+    """
     path = "/ws/interrupt/now"
     await app.put(f'<Response><Connect><Stream url="{app.ws}{path}"/></Connect></Response>')
     stream = await carrier.open(streams_of(await carrier.document(), "Connect")[0])
@@ -288,7 +297,10 @@ async def test_clear(app: Customer, carrier: Carrier) -> None:
 
 @pytest.mark.contract("T77", "T78", "T79")
 async def test_rude_customer(app: Customer, carrier: Carrier) -> None:
-    """Binary, bad JSON, a mark without body: each code is warned of once, and the call goes on."""
+    """Binary, bad JSON, a mark without body: each code is warned of once, and the call goes on.
+
+    Proves T77, T78, T79.
+    """
     path = "/ws/rude/customer"
     await app.put(f'<Response><Connect><Stream url="{app.ws}{path}"/></Connect></Response>')
     stream = await carrier.open(streams_of(await carrier.document(), "Connect")[0])

@@ -43,7 +43,10 @@ async def secure_app(authority: trustme.CA, ca_file: Path) -> AsyncIterator[Cust
 
 @pytest.mark.contract("T42", "T46")
 async def test_wss_and_https(secure_app: Customer, ca_file: Path) -> None:
-    """With the authority trusted, an https voice URL and a wss stream work as with Twilio."""
+    """With the authority trusted, an https voice URL and a wss stream work as with Twilio.
+
+    Proves T42, T46.
+    """
     path = "/ws/echo/secure"
     document = f'<Response><Connect><Stream url="{secure_app.ws}{path}"/></Connect></Response>'
     await secure_app.put(document)
@@ -75,7 +78,7 @@ async def test_wss_and_https(secure_app: Customer, ca_file: Path) -> None:
 
 @pytest.mark.contract("T47")
 async def test_untrusted_certificates(secure_app: Customer, app: Customer) -> None:
-    """A certificate nobody trusts is 31910 for a stream, also on this machine."""
+    """T47: A certificate nobody trusts is 31910 for a stream, also on this machine."""
     await app.put(
         f'<Response><Connect><Stream url="{secure_app.ws}/ws/sink/untrusted"'
         f' statusCallback="{app.http}/callback/untrusted"/></Connect></Response>'

@@ -47,7 +47,7 @@ def start_message(tracks: tuple[str, ...], **parameters: str) -> bytes:
 
 @pytest.mark.contract("T67")
 def test_wire_form() -> None:
-    """Every message has the keys, order and compact form that were seen on the wire."""
+    """T67: Every message has the keys, order and compact form that were seen on the wire."""
     template = media_template(STREAM, "inbound")
     sids = f'"accountSid":"{ACCOUNT}","callSid":"{CALL}"'
     assert [
@@ -86,7 +86,7 @@ def test_wire_form() -> None:
 
 @pytest.mark.contract("T54")
 def test_rate_and_channels_are_numbers() -> None:
-    """The format's sample rate and channel count are JSON numbers."""
+    """T54: The format's sample rate and channel count are JSON numbers."""
     body = json.loads(start_message(("inbound",)))["start"]
     assert body["mediaFormat"] == {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
     assert type(body["mediaFormat"]["sampleRate"]) is int
@@ -95,7 +95,7 @@ def test_rate_and_channels_are_numbers() -> None:
 
 @pytest.mark.contract("T55")
 def test_stream_sid_twice() -> None:
-    """start has the stream's sid at the top and inside."""
+    """T55: start has the stream's sid at the top and inside."""
     data = json.loads(start_message(("inbound",)))
     assert (data["streamSid"], data["start"]["streamSid"]) == (STREAM, STREAM)
 
@@ -104,7 +104,7 @@ def test_stream_sid_twice() -> None:
 @given(st.dictionaries(st.text(), st.text()))
 @example({})
 def test_custom_parameters_are_an_object(parameters: dict[str, str]) -> None:
-    """customParameters is an object of strings, verbatim, also when there are none."""
+    """T57: customParameters is an object of strings, verbatim, also when there are none."""
     data = start(
         sequence=1,
         account_sid=ACCOUNT,

@@ -123,7 +123,7 @@ async def accepting(
 
 @pytest.mark.contract("T42", "T43")
 async def test_upgrade_request(authority: Authority) -> None:
-    """The request has Twilio's headers in their order and no other, over TLS."""
+    """T42, T43: The request has Twilio's headers in their order and no other, over TLS."""
     async with accepting(tls=authority.server("app.test")) as (port, requests):
         names = Names(app_test=[[HOST]])
         await opens(connector(tls=authority.client(), names=names), f"wss://app.test:{port}/media")
@@ -148,7 +148,7 @@ async def test_upgrade_request(authority: Authority) -> None:
 
 @pytest.mark.contract("T42")
 async def test_a_fresh_key_each_time() -> None:
-    """Every connection has a key of its own."""
+    """T42: Every connection has a key of its own."""
     async with accepting() as (port, requests):
         to = connector()
         for _ in range(3):
@@ -172,6 +172,8 @@ async def test_signature(authority: Authority, rest: str, target: str, signature
     """The signature equals the known vectors: over wss, host and path; no port, query, fragment.
 
     The query and the fragment are not sent either; an empty path is a slash.
+
+    Proves T44, T45, T46.
     """
     async with accepting(tls=authority.server("example.com")) as (port, requests):
         names = Names(example_com=[[HOST]])
@@ -212,7 +214,7 @@ async def test_no_extension_and_no_subprotocol_is_agreed_on() -> None:
 
 @pytest.mark.contract("T49")
 async def test_31901_no_answer() -> None:
-    """A server that accepts and never answers is given up when the time is over."""
+    """T49: A server that accepts and never answers is given up when the time is over."""
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -260,7 +262,7 @@ async def closed_port() -> AsyncIterator[int]:
 
 @pytest.mark.contract("T49")
 async def test_31902_refused() -> None:
-    """A port where nobody listens refuses the connection."""
+    """T49: A port where nobody listens refuses the connection."""
     async with closed_port() as port:
         assert (await refusal(connector(), f"ws://{HOST}:{port}/")).code == 31902
 
@@ -294,7 +296,7 @@ async def test_31903_broken_off(
 @pytest.mark.contract("T49")
 @pytest.mark.parametrize("host", ["10.1.2.3", "[::1]", "169.254.169.254", "localhost"])
 async def test_31904_private(host: str) -> None:
-    """An address that is not public is not connected to."""
+    """T49: An address that is not public is not connected to."""
     error = await refusal(connector(local=False), f"wss://{host}:1/")
     assert error.code == 31904
     assert "not a public address" in error.message
@@ -303,7 +305,7 @@ async def test_31904_private(host: str) -> None:
 @pytest.mark.contract("T49")
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
 async def test_31904_unresolvable(host: str) -> None:
-    """A name without an address is unreachable."""
+    """T49: A name without an address is unreachable."""
     error = await refusal(connector(), f"wss://{host}/")
     assert error.code == 31904
     assert "cannot be resolved" in error.message
@@ -318,7 +320,7 @@ async def test_31904_no_route() -> None:
 
 @pytest.mark.contract("T47")
 async def test_31910_untrusted(authority: Authority) -> None:
-    """A certificate that nobody we trust has signed is refused before a word is said."""
+    """T47: A certificate that nobody we trust has signed is refused before a word is said."""
     async with answering(b"", tls=Authority().server("app.test")) as (port, requests):
         names = Names(app_test=[[HOST]])
         to = connector(tls=authority.client(), names=names, downgrade=True)
@@ -328,7 +330,7 @@ async def test_31910_untrusted(authority: Authority) -> None:
 
 @pytest.mark.contract("T47")
 async def test_31910_wrong_name(authority: Authority) -> None:
-    """A trusted certificate of another host is refused."""
+    """T47: A trusted certificate of another host is refused."""
     async with answering(b"", tls=authority.server("other.test")) as (port, requests):
         names = Names(app_test=[[HOST]])
         to = connector(tls=authority.client(), names=names, downgrade=True)
@@ -351,7 +353,7 @@ async def test_31910_plain_answer(authority: Authority) -> None:
 @pytest.mark.contract("T48")
 @pytest.mark.parametrize("status", [200, 204, 400, 401, 403, 404, 426, 500, 503])
 async def test_31920_other_answers(status: int) -> None:
-    """Any answer but 101 is named with its status."""
+    """T48: Any answer but 101 is named with its status."""
     async with answering(response(status, b"no")) as (port, _):
         error = await refusal(connector(), f"ws://{HOST}:{port}/")
     assert (error.code, error.message) == (31920, f"the server answered HTTP {status}, not 101")
@@ -360,7 +362,7 @@ async def test_31920_other_answers(status: int) -> None:
 @pytest.mark.contract("T48")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_31920_redirects_are_not_followed(status: int) -> None:
-    """A redirect is an answer like any other: the place it names is never asked."""
+    """T48: A redirect is an answer like any other: the place it names is never asked."""
     async with consumer() as app:
         async with answering(response(status, b"", f"Location: {app.url}")) as (port, _):
             error = await refusal(connector(), f"ws://{HOST}:{port}/")
@@ -420,7 +422,7 @@ async def test_31923_malformed(url: str) -> None:
     ["Sec-WebSocket-Protocol: audio.twilio.com", "Sec-WebSocket-Extensions: permessage-deflate"],
 )
 async def test_what_was_not_offered_is_not_accepted(line: str) -> None:
-    """A server that selects a subprotocol or extension on its own fails the connection."""
+    """T50: A server that selects a subprotocol or extension on its own fails the connection."""
     async with accepting(line) as (port, _):
         error = await refusal(connector(), f"ws://{HOST}:{port}/")
     assert (error.code, "not offered" in error.message) == (31924, True)

@@ -89,7 +89,10 @@ def audio_message(session: StreamSession, audio: bytes) -> str:
 
 @pytest.mark.contract("T61")
 def test_fifty_frames_a_second() -> None:
-    """The caller's audio goes out as 160-byte frames in padded base64, fifty a second per track."""
+    """The caller's audio goes out as 160-byte frames in padded base64, fifty a second per track.
+
+    Proves T61.
+    """
 
     async def main(running: Phone, app: Consumer) -> None:
         loop = asyncio.get_running_loop()
@@ -146,7 +149,7 @@ def test_a_last_odd_frame_is_filled_up(size: int, frames: int) -> None:
 
 @pytest.mark.contract("T71")
 def test_a_mark_returns_when_its_audio_has_been_heard() -> None:
-    """A mark returns within a frame of the moment at which playback passes it."""
+    """T71: A mark returns within a frame of the moment at which playback passes it."""
 
     async def main(running: Phone, app: Consumer) -> None:
         loop = asyncio.get_running_loop()
@@ -173,7 +176,7 @@ def test_a_mark_returns_when_its_audio_has_been_heard() -> None:
 
 @pytest.mark.contract("T72")
 def test_a_mark_with_nothing_to_play() -> None:
-    """A mark returns at once when nothing is buffered and nothing is being heard."""
+    """T72: A mark returns at once when nothing is buffered and nothing is being heard."""
 
     async def main(running: Phone, app: Consumer) -> None:
         session = running.stream(app.url, two_way=True)
@@ -187,7 +190,10 @@ def test_a_mark_with_nothing_to_play() -> None:
 
 @pytest.mark.contract("T74", "T75", "T76")
 def test_barge_in() -> None:
-    """A clear silences within a frame and returns the marks; what follows is heard at once."""
+    """A clear silences within a frame and returns the marks; what follows is heard at once.
+
+    Proves T74, T75, T76.
+    """
 
     async def main(running: Phone, app: Consumer) -> None:
         session = running.stream(app.url, two_way=True)
@@ -370,7 +376,7 @@ def test_the_customer_ends_the_two_way_stream() -> None:
 
 @pytest.mark.contract("T62")
 def test_keys() -> None:
-    """A pressed key reaches the two-way stream alone."""
+    """T62: A pressed key reaches the two-way stream alone."""
 
     async def main(running: Phone, app: Consumer) -> None:
         running.stream(app.url)

@@ -125,7 +125,10 @@ async def conversation(
 
 @pytest.mark.contract("T51", "T52", "T66")
 async def test_a_one_way_stream() -> None:
-    """connected, start, numbered media of both tracks and stop, each one compact text frame."""
+    """connected, start, numbered media of both tracks and stop, each one compact text frame.
+
+    Proves T51, T52, T66.
+    """
     async with consumer() as app, running_engine() as engine:
         session, story, ended = begin(
             engine,
@@ -175,7 +178,7 @@ async def test_audio_from_before_the_socket_opened() -> None:
 
 @pytest.mark.contract("T62")
 async def test_keys() -> None:
-    """A pressed key reaches a two-way stream, on inbound_track, and no one-way stream."""
+    """T62: A pressed key reaches a two-way stream, on inbound_track, and no one-way stream."""
     async with conversation() as talk:
         talk.session.dtmf("#")
         message = await next_message(talk.customer)
@@ -198,7 +201,7 @@ async def test_keys() -> None:
 
 @pytest.mark.contract("T68")
 async def test_audio_of_any_size_is_played_in_order() -> None:
-    """Messages from one byte to a minute are played in order, none lost."""
+    """T68: Messages from one byte to a minute are played in order, none lost."""
     pieces = [bytes([n]) * size for n, size in enumerate((1, 159, 160, 161, 480_000, 7, 3_333))]
     async with conversation() as talk:
         for piece in pieces:
@@ -213,7 +216,10 @@ async def test_audio_of_any_size_is_played_in_order() -> None:
 
 @pytest.mark.contract("T69", "T70")
 async def test_ten_minutes_of_audio() -> None:
-    """Ten minutes sent at once are kept to the byte; a byte more is discarded, with one 31931."""
+    """Ten minutes sent at once are kept to the byte; a byte more is discarded, with one 31931.
+
+    Proves T69, T70.
+    """
     async with conversation() as talk:
         for _ in range(2):
             await talk.plays(b"\x55" * (TEN_MINUTES // 2))
@@ -243,7 +249,7 @@ async def test_one_message_of_ten_minutes() -> None:
 
 @pytest.mark.contract("T72")
 async def test_a_mark_with_nothing_buffered() -> None:
-    """A mark with nothing before it returns at once."""
+    """T72: A mark with nothing before it returns at once."""
     async with conversation() as talk:
         await talk.marks("now")
         assert await next_message(talk.customer) == {
@@ -256,7 +262,7 @@ async def test_a_mark_with_nothing_buffered() -> None:
 
 @pytest.mark.contract("T73")
 async def test_marks_return_in_order_with_their_names() -> None:
-    """Marks, their names repeated, empty or odd, return in the order they were sent."""
+    """T73: Marks, their names repeated, empty or odd, return in the order they were sent."""
     names = ["a", "b", "a", "", "a", "müll \n\"'"]
     async with conversation() as talk:
         for name in names:
@@ -270,7 +276,10 @@ async def test_marks_return_in_order_with_their_names() -> None:
 
 @pytest.mark.contract("T74", "T75")
 async def test_clear_returns_the_waiting_marks_once() -> None:
-    """A clear silences at once and returns the waiting marks in order; none returns again."""
+    """A clear silences at once and returns the waiting marks in order; none returns again.
+
+    Proves T74, T75.
+    """
     async with conversation() as talk:
         await talk.plays(b"\x55" * 160)
         await talk.marks("played")
@@ -296,7 +305,7 @@ async def test_clear_returns_the_waiting_marks_once() -> None:
 
 @pytest.mark.contract("T76")
 async def test_audio_after_a_clear() -> None:
-    """What follows a clear is heard next, and its mark is timed to it."""
+    """T76: What follows a clear is heard next, and its mark is timed to it."""
     async with conversation() as talk:
         await talk.plays(b"\x55" * 16_000)
         await talk.marks("old")
@@ -335,7 +344,7 @@ BAD: dict[str, str | list[str]] = {
 @pytest.mark.contract("T77", "T79")
 @pytest.mark.parametrize("first", BAD)
 async def test_unusable_messages(first: str) -> None:
-    """Whichever unusable message comes first raises the one 31951; the stream goes on."""
+    """T77, T79: Whichever unusable message comes first raises the one 31951; the stream goes on."""
     async with conversation() as talk:
         for text in [BAD[first], *BAD.values()]:
             parts = [text] if isinstance(text, str) else text
@@ -352,7 +361,7 @@ async def test_unusable_messages(first: str) -> None:
 
 @pytest.mark.contract("T78")
 async def test_binary_frames() -> None:
-    """Binary frames raise one 31950 and are not played; the stream goes on."""
+    """T78: Binary frames raise one 31950 and are not played; the stream goes on."""
     async with conversation() as talk:
         for _ in range(3):
             await talk.customer.send(b"\x55" * 160)
@@ -365,7 +374,7 @@ async def test_binary_frames() -> None:
 
 @pytest.mark.contract("T82")
 async def test_pings() -> None:
-    """A ping of the customer's is answered with its data."""
+    """T82: A ping of the customer's is answered with its data."""
     async with conversation() as talk:
         assert await (await talk.customer.ping(b"there?")) >= 0
 
@@ -381,7 +390,7 @@ async def test_fragmented_messages() -> None:
 
 @pytest.mark.contract("T81")
 async def test_a_one_way_stream_takes_nothing() -> None:
-    """media, mark and clear on a one-way stream do nothing but warn once."""
+    """T81: media, mark and clear on a one-way stream do nothing but warn once."""
     async with consumer() as app, running_engine() as engine:
         session, story, _ = begin(engine, app.url)
         customer = await app.accept()
@@ -467,7 +476,10 @@ async def test_a_dropped_socket_is_not_dialled_again() -> None:
     ],
 )
 async def test_a_protocol_violation(data: bytes) -> None:
-    """A customer that breaks the protocol ends its stream with 31924, told in the last callback."""
+    """A customer that breaks the protocol ends its stream with 31924, told in the last callback.
+
+    Proves T80.
+    """
     async with status_app() as status, running_engine(StreamLimits(message_size=1_000)) as engine:
 
         async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -569,7 +581,7 @@ async def test_stopping_before_anything() -> None:
 
 @pytest.mark.contract("T64")
 async def test_stop_is_the_last_word() -> None:
-    """After stop there is nothing but the close, whatever the call still has to say."""
+    """T64: After stop there is nothing but the close, whatever the call still has to say."""
     async with conversation() as talk:
         talk.session.stop()
         talk.session.audio("inbound", FRAME, 0)

@@ -437,7 +437,10 @@ def test_a_mark_comes_back_once(cleared: bool) -> None:
 
 @pytest.mark.contract("T74", "T75", "T76")
 def test_a_clear_with_marks_everywhere() -> None:
-    """Marks at the carrier and marks still here come back in order, and audio after them plays."""
+    """Marks at the carrier and marks still here come back in order, and audio after them plays.
+
+    Proves T74, T75, T76.
+    """
 
     async def main(crossing: Crossing) -> None:
         await crossing.plays(FRAME)
