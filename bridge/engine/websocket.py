@@ -198,6 +198,10 @@ class WebSocket(Wire):
         self._fail_opening(exc or ConnectionResetError("the connection was closed"))
         self._tell_closed()
 
+    def resume_reading(self) -> None:
+        if self._frames is None or self._send is not None:  # otherwise picows has met a breach
+            super().resume_reading()
+
     # The handshake
 
     def _handshake(self, data: bytes) -> bytes:
