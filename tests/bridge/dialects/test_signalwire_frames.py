@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.dialects import signalwire
+from tests.support.json_forms import Pairs, disturbed, written
 
 PAYLOAD = base64.b64encode(bytes(range(160))).decode()
 FRAMES = (
@@ -57,3 +61,103 @@ def test_frames_of_the_documented_form_are_found() -> None:
     assert [signalwire.frame_in(message.encode()) is not None for message in FRAMES] == [
         *(True, False, True)
     ]
+
+
+# Messages written in any way, against Python's own JSON parser
+
+VALUES = st.one_of(
+    st.sampled_from(["inbound", "outbound", "media", "mark", "20", "-1", "", "é", "7d56", PAYLOAD]),
+    st.sampled_from([20, 20.0, -1, 1e300, 2**70, True, None]),
+    st.text(max_size=3),
+)
+PAYLOADS = st.one_of(
+    st.binary(min_size=160, max_size=160).map(lambda audio: base64.b64encode(audio).decode()),
+    st.sampled_from(
+        ["", "AAAA", "A" * 216, "A" * 212 + "/w==", "A" * 212 + "/x==", "A" * 215 + "="]
+    ),
+)
+SIDS = st.sampled_from(["7d56a1b2-0000-4000-8000-000000000001", "", "a b", 'a"b', "a\\b", "é"])
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> str:
+    """A media message, true to the documented form or not."""
+    media: Pairs = [
+        ("track", draw(st.sampled_from(["inbound", "outbound", "both"]))),
+        ("chunk", "1"),
+        ("timestamp", draw(st.sampled_from(["0", "20", "007", "9" * 15, "9" * 16, "1.5", "٣"]))),
+        ("payload", draw(PAYLOADS)),
+    ]
+    message: Pairs = [("event", "media"), ("sequenceNumber", "42")]
+    where = draw(st.sampled_from(["before", "behind", "nowhere"]))
+    if where == "before":
+        message.append(("streamSid", draw(SIDS)))
+    message.append(("media", draw(disturbed(media, VALUES))))
+    if where == "behind":
+        message.append(("streamSid", draw(SIDS)))
+    return draw(written(draw(disturbed(message, VALUES))))
+
+
+def by_the_parser(data: bytes) -> signalwire.Message | None:
+    """What the message is, if it is audio; None when it is something else, or not JSON."""
+    try:
+        message: Any = json.loads(data)
+    except ValueError:
+        return None
+    if not isinstance(message, dict) or message.get("event") != "media":
+        return None
+    body = message.get("media")
+    if not isinstance(body, dict) or not isinstance(body.get("payload"), str):
+        return None
+    track = body.get("track", "inbound")
+    if track not in ("inbound", "outbound"):
+        return None
+    try:
+        at = int(body["timestamp"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        at = 0
+    return signalwire.Media(track, at if 0 <= at < 2**53 else 0, body["payload"].encode())
+
+
+@given(messages())
+def test_any_json_is_read_as_by_a_parser(text: str) -> None:
+    """Escapes, blanks, orders, names twice, numbers for strings: short way and long way agree."""
+    data = text.encode()
+    expected = by_the_parser(data)
+    read = signalwire.decode(data)
+    assert (read if isinstance(read, signalwire.Media) else None) == expected
+    found = signalwire.frame_in(data)
+    if found is not None:
+        track, timestamp, payload = found.groups()
+        assert signalwire.Media(track.decode(), int(timestamp), payload) == expected
+        assert len(base64.b64decode(payload, validate=True)) == 160
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"event"', '"\\u0065vent"'),
+        ('"inbound"', '"\\u0069nbound"'),
+        ('"inbound"', '"inbound","track":"outbound"'),
+        ('"20"', "20"),
+        ('"20"', '"20","timestamp":"40"'),
+        ('"20"', '"-20"'),
+        ('"20"', '"٢"'),
+        ('"42"', "42"),
+        ('"media",', '"media","event":"mark",'),
+        ('"}}', '"},"media":{"payload":"AAAA"}}'),
+        ('"}}', '"},"event":"stop"}'),
+        ('"}}', '"}}\n'),
+        ('"}}', '"}},'),
+        (PAYLOAD, PAYLOAD[:-1]),
+        (PAYLOAD, "\\/" + PAYLOAD[1:]),
+        (PAYLOAD, PAYLOAD[:-3] + "x=="),
+    ],
+)
+def test_what_only_looks_like_the_form_is_left_to_the_parser(old: str, new: str) -> None:
+    """Whatever stands otherwise than documented takes the long way."""
+    assert FRAMES[0].count(old) == 1
+    data = FRAMES[0].replace(old, new).encode()
+    assert signalwire.frame_in(data) is None
+    read = signalwire.decode(data)
+    assert (read if isinstance(read, signalwire.Media) else None) == by_the_parser(data)

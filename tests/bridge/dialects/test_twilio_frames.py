@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import json
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bridge.dialects import twilio
+from tests.support.json_forms import Pairs, disturbed, written
 
 SID = "MZ" + "0" * 32
 FORMS = (
@@ -18,7 +22,7 @@ FORMS = (
 )
 
 
-def written(form: str, payload: str) -> bytes:
+def filled(form: str, payload: str) -> bytes:
     if "%1$s" in form:
         return form.replace("%1$s", SID).replace("%2$s", payload).encode()
     return (form % (SID, payload)).encode()
@@ -45,10 +49,10 @@ def test_a_known_form_is_read_as_the_parser_would(
 ) -> None:
     """Whatever follows a message of known form, cutting gives what parsing gives, or nothing."""
     reader = twilio.Reader(SID)
-    assert reader.decode(written(form, base64.b64encode(first).decode())) == twilio.Media(first)
-    whole = written(form, base64.b64encode(second).decode())
+    assert reader.decode(filled(form, base64.b64encode(first).decode())) == twilio.Media(first)
+    whole = filled(form, base64.b64encode(second).decode())
     assert reader.audio(whole) in (second, None if len(first) < 3 else second)
-    frame = written(form, base64.b64encode((second * 160 or bytes(160))[:160]).decode())
+    frame = filled(form, base64.b64encode((second * 160 or bytes(160))[:160]).decode())
     assert reader.payload(frame) is not None
     for data in (whole, spoilt(whole, at, piece, gone), frame, spoilt(frame, at, piece, gone)):
         audio = reader.audio(data)
@@ -63,12 +67,12 @@ def test_a_known_form_is_read_as_the_parser_would(
 def test_a_form_is_learnt(form: str) -> None:
     """After one message of a form the next are not parsed; a message of another form still is."""
     reader = twilio.Reader(SID)
-    assert reader.audio(written(form, "AAAA")) is None
-    reader.decode(written(form, base64.b64encode(bytes(range(160))).decode()))
-    assert reader.audio(written(form, "AAAA")) == bytes(3)
-    assert reader.audio(written(form, "AA\\u0041A")) is None
+    assert reader.audio(filled(form, "AAAA")) is None
+    reader.decode(filled(form, base64.b64encode(bytes(range(160))).decode()))
+    assert reader.audio(filled(form, "AAAA")) == bytes(3)
+    assert reader.audio(filled(form, "AA\\u0041A")) is None
     others = [other for other in FORMS if other != form]
-    assert [reader.audio(written(other, "AAAA")) for other in others] == [None, None]
+    assert [reader.audio(filled(other, "AAAA")) for other in others] == [None, None]
 
 
 def test_a_payload_that_stands_twice_is_not_learnt_from() -> None:
@@ -95,5 +99,101 @@ def test_a_payload_that_stands_twice_is_not_learnt_from() -> None:
 def test_a_frame_that_is_passed_on_as_it_came(payload: str, taken: bool) -> None:
     """Only what is sure to be base64 of one frame is not decoded."""
     reader = twilio.Reader(SID)
-    reader.decode(written(FORMS[0], "AAAA"))
-    assert (reader.payload(written(FORMS[0], payload)) is not None) is taken
+    reader.decode(filled(FORMS[0], "AAAA"))
+    assert (reader.payload(filled(FORMS[0], payload)) is not None) is taken
+
+
+# Messages written in any way, against Python's own JSON parser
+
+VALUES = st.one_of(
+    st.sampled_from(["media", "mark", SID, "MZ00", "", "é", "AAAA", 1, 1.5, -1, 2**70, True, None]),
+    st.text(max_size=3),
+)
+PAYLOADS = st.one_of(
+    st.binary(max_size=4).map(lambda audio: base64.b64encode(audio).decode()),
+    st.binary(min_size=160, max_size=160).map(lambda audio: base64.b64encode(audio).decode()),
+    st.sampled_from(
+        ["AAA", "AA==", "AB==", "A===", "=AAA", "AA\nAA", "+/+/", "-_-_", "é", "A" * 216]
+    ),
+)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> str:
+    """A media message, conforming or not."""
+    media: Pairs = [("payload", draw(PAYLOADS))]
+    message: Pairs = [
+        ("event", "media"),
+        ("streamSid", SID),
+        ("media", draw(disturbed(media, VALUES))),
+    ]
+    return draw(written(draw(disturbed(message, VALUES))))
+
+
+def by_the_parser(data: bytes) -> bytes | None:
+    """The audio of a message that conforms in every point; None for any other."""
+    try:
+        message: Any = json.loads(data)
+    except ValueError:
+        return None
+    if not isinstance(message, dict) or message.keys() != {"event", "streamSid", "media"}:
+        return None
+    body = message["media"]
+    if message["event"] != "media" or message["streamSid"] != SID or not isinstance(body, dict):
+        return None
+    if body.keys() != {"payload"} or not isinstance(body["payload"], str):
+        return None
+    try:
+        return binascii.a2b_base64(body["payload"], strict_mode=True)
+    except ValueError:
+        return None
+
+
+@given(st.lists(messages(), min_size=1, max_size=4))
+def test_any_json_is_read_as_by_a_parser(texts: list[str]) -> None:
+    """Escapes, blanks, orders, names twice, numbers for strings: short way and long way agree.
+
+    So they do for every message by the form of every other.
+    """
+    reader = twilio.Reader(SID)
+    for text in texts:
+        reader.decode(text.encode())
+        for other in texts:
+            data = other.encode()
+            expected = by_the_parser(data)
+            decoded = twilio.decode(data, SID)
+            conforms = isinstance(decoded, twilio.Media) and not decoded.fault
+            assert (decoded.audio if conforms else None) == expected  # type: ignore[union-attr]
+            audio = reader.audio(data)
+            assert audio is None or audio == expected
+            payload = reader.payload(data)
+            if payload is not None:
+                assert base64.b64decode(payload, validate=True) == expected
+                assert expected is not None
+                assert len(expected) == 160
+
+
+@st.composite
+def conforming(draw: st.DrawFn) -> str:
+    """A message with audio and no fault, in any words."""
+    audio = draw(st.binary(min_size=3, max_size=400))
+    media: Pairs = [("payload", base64.b64encode(audio).decode())]
+    message = [("event", "media"), ("streamSid", SID), ("media", media)]
+    return draw(written(draw(st.permutations(message))))
+
+
+@given(conforming(), st.binary(min_size=1, max_size=400), st.binary(min_size=160, max_size=160))
+def test_whatever_conforms_is_learnt_from(text: str, audio: bytes, frame: bytes) -> None:
+    """A form that conforms, however it is written, is known afterwards, with any audio in it."""
+    data = text.encode()
+    first = by_the_parser(data)
+    assert first is not None
+    payload = base64.b64encode(first)
+    assume(data.count(payload) == data.count(b'"%b"' % payload) == 1)  # not in escapes
+    reader = twilio.Reader(SID)
+    assert reader.audio(data) is None
+    reader.decode(data)
+    for other in (audio, frame):
+        assert reader.audio(data.replace(payload, base64.b64encode(other))) == other
+    encoded = base64.b64encode(frame)
+    assert reader.payload(data.replace(payload, encoded)) == encoded
