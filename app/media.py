@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
@@ -17,11 +18,15 @@ from app.grants import EchoGrant, StreamGrant, TapGrant
 from app.security import TokenError
 from app.service import Service
 from bridge.engine.echo import EchoLeg
+from app.workers.handover import give
+from app.workers.place import Place
+from app.workers.siblings import GONE
 from bridge.engine.signalwire import SignalWireLeg
 from bridge.engine.sockets import Acceptor, Handler, Refusal
 from bridge.engine.websocket import WebSocket
 
 PREFIX = "/media/"
+PURPOSES = (grants.MEDIA, grants.BARE_MEDIA, grants.TAP)
 _MAX_CARRIER_MESSAGE = 1024 * 1024
 
 log = structlog.get_logger("media")
@@ -35,7 +40,7 @@ def create_acceptor(service: Service) -> Acceptor:
     """
 
     def accept(path: str, headers: dict[str, str]) -> Handler | Refusal:
-        token = path.partition("?")[0].removeprefix(PREFIX)
+        token = _token(path)
         if service.tokens.made_for(grants.TAP, token):
             return _accept_tap(service, token)
         bare = service.tokens.made_for(grants.BARE_MEDIA, token)
@@ -95,8 +100,11 @@ def _accept_tap(service: Service, token: str) -> Handler | Refusal:
 
 
 def media_protocol(service: Service) -> type[asyncio.Protocol]:
-    """A class for uvicorn's `ws` setting: media paths get our socket, others uvicorn's own."""
-    acceptor = create_acceptor(service)
+    """A class for uvicorn's `ws` setting: media paths get our socket, others uvicorn's own.
+
+    A media socket of another worker's call is given to that worker.
+    """
+    new_socket = socket_maker(service)
 
     class Door(asyncio.Protocol):
         """Reads the request line, then hands the transport on for good."""
@@ -132,13 +140,98 @@ def media_protocol(service: Service) -> type[asyncio.Protocol]:
                 self._inner.connection_lost(exc)
 
         def _choose(self, request: bytes) -> asyncio.Protocol:
-            if request.partition(b"\r\n")[0].split(b" ")[1:2][0].startswith(PREFIX.encode()):
-                return WebSocket.server(
-                    acceptor,
-                    max_size=_MAX_CARRIER_MESSAGE,
-                    close_timeout=service.settings.stream_close_seconds,
-                    fast=service.fast,
-                )
-            return WebSocketsSansIOProtocol(*self._settings)
+            path = request.partition(b"\r\n")[0].split(b" ")[1].decode("latin-1")
+            if not path.startswith(PREFIX):
+                return WebSocketsSansIOProtocol(*self._settings)
+            if service.siblings:
+                place = service.issuer(_token(path), *PURPOSES)
+                if place is not None and place != service.siblings.place:
+                    return Passing(service, place)
+            return new_socket()
 
     return Door
+
+
+def socket_maker(service: Service) -> Callable[[], WebSocket]:
+    """Makes the protocol of a media socket of this worker's."""
+    acceptor = create_acceptor(service)
+    return lambda: _new_socket(service, acceptor)
+
+
+def _new_socket(service: Service, acceptor: Acceptor) -> WebSocket:
+    return WebSocket.server(
+        acceptor,
+        max_size=_MAX_CARRIER_MESSAGE,
+        close_timeout=service.settings.stream_close_seconds,
+        fast=service.fast,
+    )
+
+
+def _token(path: str) -> str:
+    return path.partition("?")[0].removeprefix(PREFIX)
+
+
+class Passing(asyncio.Protocol):
+    """A media socket on its way to the worker of its call. What follows the request is not read.
+
+    When that worker is no more, the handshake is refused from here.
+    """
+
+    def __init__(self, service: Service, place: Place) -> None:
+        self._service = service
+        self._place = place
+        self._transport: asyncio.Transport | None = None
+        self._request = b""
+        self._giving: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self._request += data
+        if self._giving is None:
+            self._giving = asyncio.create_task(self._give())
+
+    async def _give(self) -> None:
+        assert self._transport is not None
+        siblings, number = self._service.siblings, self._place.number
+        try:
+            if not siblings.is_alive(self._place):
+                self._refuse(GONE)
+                return
+            descriptor = self._transport.get_extra_info("socket").fileno()
+            await give(siblings.seat.hatch(number), descriptor, self._request)
+        except TimeoutError:
+            siblings.moves.sockets_refused += 1
+            log.error("a worker does not take a media socket", about=number)
+        except OSError as error:
+            self._refuse(GONE if isinstance(error, ConnectionError) else str(error))
+            return
+        else:
+            siblings.moves.sockets_given += 1
+        self._transport.abort()  # this end only: the connection lives where it was taken
+
+    def _refuse(self, why: str) -> None:
+        assert self._transport is not None
+        self._service.siblings.moves.sockets_refused += 1
+        log.warning("media socket refused", why=why)
+        refusal = Refusal(404, f"No such stream: {why}.")
+        protocol = _new_socket(self._service, lambda _path, _headers: refusal)
+        protocol.connection_made(self._transport)
+        self._transport.set_protocol(protocol)
+        self._transport.resume_reading()
+        protocol.data_received(self._request)
+
+
+class Arriving(asyncio.Protocol):
+    """A media socket that has come from another worker, with the request that was read there."""
+
+    def __init__(self, protocol: WebSocket, request: bytes) -> None:
+        self._protocol = protocol
+        self._request = request
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.set_protocol(self._protocol)
+        self._protocol.connection_made(transport)
+        self._protocol.data_received(self._request)

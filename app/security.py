@@ -98,12 +98,15 @@ class Tokens(Generic[Payload]):
     """Opaque tokens for URL paths: signed, expiring, each for one purpose.
 
     A token is 12 random bytes and an expiry time with their HMAC over the purpose; what it stands
-    for is kept here. `lifetime` is in seconds, `clock` gives seconds since the epoch.
+    for is kept here. `lifetime` is in seconds, `clock` gives seconds since the epoch. `mark`, a few
+    bytes, stands for the first of the random ones, and tells the tokens of those apart who share
+    the secret.
     """
 
     secret: bytes
     lifetime: float
     clock: Callable[[], float] = time.time
+    mark: bytes = b""
     _issued: dict[bytes, _Issued[Payload]] = field(default_factory=dict)
     _of_call: dict[str, set[bytes]] = field(default_factory=dict)
 
@@ -112,7 +115,7 @@ class Tokens(Generic[Payload]):
 
     def issue(self, purpose: str, call_sid: str, payload: Payload, *, once: bool = False) -> str:
         """A fresh token (43 characters of base64url). `once`: the first redeeming uses it up."""
-        key = secrets.token_bytes(12)
+        key = self.mark + secrets.token_bytes(12 - len(self.mark))
         expires = int(self.clock() + self.lifetime)
         body = key + struct.pack(">I", expires)
         self._issued[key] = _Issued(purpose, call_sid, payload, once, expires)
@@ -139,6 +142,10 @@ class Tokens(Generic[Payload]):
         except TokenError:
             return False
         return True
+
+    def mark_of(self, purpose: str, token: str) -> bytes:
+        """The mark of whoever issued a token; raises TokenError when none of us did for this."""
+        return self._body(purpose, token)[: len(self.mark)]
 
     def bearer(self, token: str) -> str:
         """A second secret that belongs to a token, for an Authorization header."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import ssl
 import time
 from collections.abc import Callable
@@ -14,14 +13,16 @@ import structlog
 from app import grants, routes
 from app.customer import CallContext, Customer, voice_form
 from app.logs import log_entry
-from app.security import Tokens
+from app.security import TokenError, Tokens
 from app.settings import Settings, SettingsError
+from app.workers.place import Place
+from app.workers.siblings import Seat, Siblings
 from bridge.call import Call, CallStatus, Parties
 from bridge.engine.connect import StreamConnector, tls_context
 from bridge.engine.core import Engine
 from bridge.engine.guard import AddressGuard
 from bridge.engine.http import new_client
-from bridge.engine.rtp import RtpPorts
+from bridge.engine.rtp import NoPortError, RtpPorts
 from bridge.engine.sender import CallbackSender
 from bridge.engine.tap import TapLeg
 from bridge.engine.webhook import Webhooks
@@ -62,19 +63,37 @@ def _fast(settings: Settings) -> bool:
     return FAST and settings.media_engine != "websockets"
 
 
-def _ports(settings: Settings) -> RtpPorts | None:
-    """Where taps come in over RTP, if they do."""
+def _ports(settings: Settings, seat: Seat) -> RtpPorts | None:
+    """Where taps come in over RTP, if they do: this worker's share of the ports."""
     if not settings.rtp_host:
         return None
-    ports = RtpPorts(settings.rtp_bind, settings.rtp_range)
+    ports = RtpPorts(settings.rtp_bind, share(settings.rtp_range, seat))
     try:
         ports.check()
+        if seat.place.life:
+            ports.settle()
+    except NoPortError as error:
+        raise SettingsError(f"TWIML_BRIDGE_RTP_PORTS: {error}") from error
     except OSError as error:
         raise SettingsError(
             f"TWIML_BRIDGE_RTP_BIND: {settings.rtp_bind}: {error.strerror or error};"
             " use an address of this machine, or 0.0.0.0 for all"
         ) from error
     return ports
+
+
+def share(ports: range, seat: Seat) -> range:
+    """The ports that one worker's taps use: as many even ones for each; raises SettingsError."""
+    even = [port for port in ports if port % 2 == 0]
+    count, number = seat.board.count, seat.place.number
+    if len(even) < count:
+        raise SettingsError(
+            f"TWIML_BRIDGE_RTP_PORTS has {len(even)} even ports for {count} workers: widen it"
+        )
+    if count == 1:
+        return ports
+    first, end = (len(even) * at // count for at in (number, number + 1))
+    return range(even[first], even[end - 1] + 1)
 
 
 @dataclass(slots=True)
@@ -108,10 +127,15 @@ class LiveCall:
 
 
 class Service:
-    """Holds the calls. Create it inside the event loop; end it with `drain` and `close`."""
+    """Holds the calls. Create it inside the event loop; end it with `drain` and `close`.
 
-    def __init__(self, settings: Settings) -> None:
+    `seat` is its place among several workers that are one service.
+    """
+
+    def __init__(self, settings: Settings, seat: Seat | None = None) -> None:
+        seat = seat or Seat.sole()
         self.settings = settings
+        self.siblings = Siblings(seat)
         self.base_url = settings.base_url
         self.routes = routes.load(settings)
         guard = AddressGuard(allow_private=settings.local)
@@ -131,11 +155,13 @@ class Service:
             webhooks=webhooks,
             sender=CallbackSender(webhooks),
             limits=settings.limits,
-            ports=_ports(settings),
+            ports=_ports(settings, seat),
         )
         self.customer = Customer(webhooks, allow_plain_ws=settings.local)
         self.lifetime = settings.call_hours * 3600
-        self.tokens: Tokens[grants.Grant] = Tokens(secrets.token_bytes(32), self.lifetime)
+        self.tokens: Tokens[grants.Grant] = Tokens(
+            seat.secret, self.lifetime, mark=seat.mark
+        )
         self.calls: dict[str, LiveCall] = {}
         self.ended: dict[str, LiveCall] = {}
         self.draining = False
@@ -154,8 +180,22 @@ class Service:
 
     @property
     def full(self) -> bool:
-        """Whether no new call is taken now."""
-        return self.draining or self.active >= self.settings.max_calls
+        """Whether no new call is taken now: the limit is one for all workers."""
+        return self.draining or self.active + self.siblings.calls >= self.settings.max_calls
+
+    def publish(self) -> None:
+        """Let the other workers know of the calls here."""
+        if self.siblings:
+            self.siblings.publish(self.active)
+
+    def issuer(self, token: str, *purposes: str) -> Place | None:
+        """The worker that issued a token, for any of these purposes; None when none did."""
+        for purpose in purposes:
+            try:
+                return Place.of(self.tokens.mark_of(purpose, token))
+            except TokenError:
+                continue
+        return None
 
     def account_sid(self, project: str) -> str:
         return self.settings.account_sid or alias("AC", project)
@@ -178,6 +218,7 @@ class Service:
         live = LiveCall(CallContext(call, self.routes.find(parties.to)), time.monotonic())
         self.calls[sid] = live
         timeline.add("call.began", direction=parties.direction)
+        self.publish()
         return live
 
     def end_call(self, sid: str, reason: str) -> None:
@@ -192,6 +233,7 @@ class Service:
             leg.stop()
         self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK, grants.EVENT), grace=LATE)
         live.call.timeline.add("call.ended", reason=reason)
+        self.publish()
         self.ended[sid] = live
         while len(self.ended) > KEEP_ENDED:
             del self.ended[next(iter(self.ended))]
@@ -277,4 +319,5 @@ class Service:
             self._sweeper.cancel()
         if self.engine.ports is not None:
             self.engine.ports.close()
+        await self.siblings.close()
         await self.client.aclose()

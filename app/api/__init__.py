@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,50 +12,108 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.service import Service
 from app.webhooks.trust import is_loopback
+from app.workers.siblings import Answer, Siblings, asked
 from bridge.call import Call
+
+INCOMPLETE = "Twiml-Bridge-Incomplete"
+"""The header of an answer that lacks what a worker would not say; the value says which, and why."""
 
 
 def create_router(service: Service) -> APIRouter:
     """`/healthz`, `/readyz` and `/calls`."""
     router = APIRouter()
 
+    siblings = service.siblings
+
     @router.get("/healthz", tags=["health"])
-    async def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, Any]:
         """The process lives and its event loop turns."""
-        return {"status": "ok"}
+        return {"status": "ok"} | ({"worker": siblings.number} if siblings else {})
 
     @router.get("/readyz", tags=["health"])
-    async def readyz(response: Response) -> dict[str, Any]:
-        """Whether new calls are taken; 503 when the service is full or going down."""
+    async def readyz(request: Request, response: Response) -> dict[str, Any]:
+        """Whether new calls are taken; 503 when the service is full or going down.
+
+        Of several workers each is listed, with what it has given to others and taken from them.
+        """
         ready = not service.full
-        response.status_code = 200 if ready else 503
-        return {
+        own = {
             "status": "ready" if ready else "draining" if service.draining else "full",
             "calls": len(service.calls),
             "callbacks_pending": service.engine.sender.pending,
             "tasks": len(asyncio.all_tasks()),
         }
+        if asked(request):
+            return {"worker": siblings.number, **own, **asdict(siblings.moves)}
+        response.status_code = 200 if ready else 503
+        return _together(siblings, own, await siblings.ask("/readyz")) if siblings else own
 
     @router.get("/calls", tags=["calls"])
-    async def calls(request: Request) -> list[dict[str, Any]]:
-        """Calls that run, and the last that ended."""
+    async def calls(request: Request, response: Response) -> list[dict[str, Any]]:
+        """Calls that run, and the last that ended.
+
+        If a worker does not say which it has, the header `Twiml-Bridge-Incomplete` says so.
+        """
         _require_operator(service, request)
         known = [*service.calls.values(), *service.ended.values()]
-        return [_summary(live.call) for live in known]
+        listed = [_summary(live.call) | _where(siblings) for live in known]
+        for answer in await siblings.ask_the_same(request):
+            if answer.status == 200:
+                listed += answer.value
+            else:
+                response.headers.append(INCOMPLETE, answer.error or f"worker {answer.worker}")
+        return sorted(listed, key=lambda call: bool(call["status"] == "completed"))
 
     @router.get("/calls/{sid}", tags=["calls"])
     async def call(sid: str, request: Request) -> dict[str, Any]:
         """One call with its streams and its timeline."""
         _require_operator(service, request)
         found = service.find(sid)
-        if found is None:
-            raise HTTPException(404, f"No call {sid} runs here or has ended of late.")
-        return describe(found)
+        if found is not None:
+            return describe(found) | _where(siblings)
+        answers = await siblings.ask_the_same(request)
+        for answer in answers:
+            if answer.status == 200:
+                record: dict[str, Any] = answer.value
+                return record
+        for answer in answers:
+            if answer.error:
+                raise HTTPException(503, f"The call {sid} is not found, but {answer.error}.")
+        raise HTTPException(404, f"No call {sid} runs here or has ended of late.")
 
     return router
 
 
+def _where(siblings: Siblings) -> dict[str, Any]:
+    """Which worker has a call, if there are several."""
+    return {"worker": siblings.number} if siblings else {}
+
+
+def _together(
+    siblings: Siblings, own: dict[str, Any], answers: Iterable[Answer]
+) -> dict[str, Any]:
+    """The health of all workers as one, seen from this one."""
+    rows = {siblings.number: {"worker": siblings.number, **own, **asdict(siblings.moves)}}
+    for answer in answers:
+        rows[answer.worker] = (
+            answer.value
+            if answer.status == 200
+            else {"worker": answer.worker, "status": "no answer", "message": answer.error}
+        )
+    return {
+        "status": own["status"],
+        "calls": sum(row.get("calls", 0) for row in rows.values()),
+        "callbacks_pending": sum(row.get("callbacks_pending", 0) for row in rows.values()),
+        "worker": siblings.number,
+        "workers": [rows[number] for number in sorted(rows)],
+        "workers_died": siblings.board.deaths,
+        "calls_lost": siblings.board.calls_lost,
+    }
+
+
 def _require_operator(service: Service, request: Request) -> None:
+    if asked(request):
+        return
     token = service.settings.operator_token.get_secret_value()
     if not token:
         if service.settings.local and is_loopback(request):

@@ -66,6 +66,14 @@ class RtpPorts:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((self._bind, 0))
 
+    def settle(self) -> None:
+        """Take every port now, and none into use before it has been silent: carriers may still send
+        to whoever had them before. Raises NoPortError."""
+        now = asyncio.get_running_loop().time()
+        for place in self._free:
+            if place.socket is None:
+                place.socket, place.heard = self._bound(place.port), now
+
     def open(self, listener: Listener) -> RtpReceiver:
         """Receive at a free and silent port; raises NoPortError."""
         now = asyncio.get_running_loop().time()
