@@ -78,14 +78,25 @@ def log_entry(call_sid: str, entry: Entry) -> None:
     getattr(log, entry.level)(entry.kind, call=call_sid, at=entry.at, **data)
 
 
-def configure(settings: Settings) -> None:
-    """Send every log line, ours and our libraries', to standard error in one form."""
+def configure(settings: Settings, worker: int | None = None) -> None:
+    """Send every log line, ours and our libraries', to standard error in one form.
+
+    `worker`: the number that each line of one of several processes carries.
+    """
+
+    def name_worker(
+        _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event["worker"] = worker
+        return event
+
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        *([] if worker is None else [name_worker]),
     ]
     structlog.configure(
         processors=[

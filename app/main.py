@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
@@ -61,10 +62,13 @@ class Server(uvicorn.Server):
     set when requests are served.
     """
 
-    def __init__(self, service: Service) -> None:
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+    """What ends the service in order."""
+
+    def __init__(self, service: Service, listener: socket.socket | None = None) -> None:
         settings = service.settings
         self.service = service
-        self._listener = listen(settings)
+        self._listener = listener or listen(settings)
         self.port: int = self._listener.getsockname()[1]
         if settings.port == 0:
             service.base_url = settings.model_copy(update={"port": self.port}).base_url
@@ -92,15 +96,14 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the service in order and with status 0."""
+        """`signals` end the service in order and with status 0."""
         loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
-        for number in signals:
+        for number in self.signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
             yield
         finally:
-            for number in signals:
+            for number in self.signals:
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -110,34 +113,62 @@ class Server(uvicorn.Server):
             gc.collect()
             gc.freeze()
             self.ready.set()
-            settings = self.service.settings
-            log.info(
-                "ready",
-                listening=f"{settings.host}:{self.port}",
-                public_url=self.service.base_url,
-                local=settings.local,
-            )
-            if not settings.voice_url and not self.service.routes.numbers and not settings.local:
-                log.warning(
-                    "no app is set: every caller will hear an apology",
-                    advice="Set TWIML_BRIDGE_VOICE_URL or TWIML_BRIDGE_ROUTES_FILE.",
-                )
-            if not settings.signing_keys:
-                log.warning(
-                    "no SignalWire signing key is set: webhooks are taken from loopback only",
-                    advice="Set TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY before going live.",
-                )
+            self.announce()
+
+    def announce(self) -> None:
+        """Say that requests are served."""
+        settings = self.service.settings.model_copy(update={"port": self.port})
+        announce(settings, bool(self.service.routes.numbers))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self.service.drain()
         await super().shutdown(sockets)
 
 
-def listen(settings: Settings) -> socket.socket:
-    """The listening socket; raises SettingsError."""
+def announce(settings: Settings, has_routes: bool, **more: object) -> None:
+    """Log that the service is up, and what it lacks."""
+    log.info(
+        "ready",
+        listening=f"{settings.host}:{settings.port}",
+        public_url=settings.base_url,
+        local=settings.local,
+        **more,
+    )
+    if not settings.voice_url and not has_routes and not settings.local:
+        log.warning(
+            "no app is set: every caller will hear an apology",
+            advice="Set TWIML_BRIDGE_VOICE_URL or TWIML_BRIDGE_ROUTES_FILE.",
+        )
+    if not settings.signing_keys:
+        log.warning(
+            "no SignalWire signing key is set: webhooks are taken from loopback only",
+            advice="Set TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY before going live.",
+        )
+
+
+def shared_listeners(settings: Settings, count: int) -> list[socket.socket]:
+    """A listening socket for each of several processes, all at one port; raises SettingsError.
+
+    Linux deals connections out among such sockets evenly. Where several processes accept from one
+    socket the first to wake takes what there is: of 400 connections in one burst, one of two
+    processes took all. Elsewhere than on Linux nothing is dealt out, and they do share one.
+    """
+    if sys.platform != "linux":
+        return [listen(settings)] * count
+    if settings.port:
+        listen(settings).close()  # a port that another program shares would be shared with us too
+    first = listen(settings, shared=True)
+    settings = settings.model_copy(update={"port": first.getsockname()[1]})
+    return [first, *(listen(settings, shared=True) for _ in range(count - 1))]
+
+
+def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
+    """The listening socket; raises SettingsError. `shared`: one of several at that port."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server(
+            (settings.host, settings.port), family=family, backlog=2048, reuse_port=shared
+        )
         # Inherited by what is accepted: asyncio does not set it on a listener it did not make, and
         # an answer's body would wait 40 ms for the acknowledgement of its head.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

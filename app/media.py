@@ -204,7 +204,7 @@ class Passing(asyncio.Protocol):
             await give(siblings.seat.hatch(number), descriptor, self._request)
         except TimeoutError:
             siblings.moves.sockets_refused += 1
-            log.error("a worker does not take a media socket", about=number)
+            log.error("a worker does not take a media socket", about=number)  # noqa: TRY400
         except OSError as error:
             self._refuse(GONE if isinstance(error, ConnectionError) else str(error))
             return

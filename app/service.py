@@ -159,9 +159,7 @@ class Service:
         )
         self.customer = Customer(webhooks, allow_plain_ws=settings.local)
         self.lifetime = settings.call_hours * 3600
-        self.tokens: Tokens[grants.Grant] = Tokens(
-            seat.secret, self.lifetime, mark=seat.mark
-        )
+        self.tokens: Tokens[grants.Grant] = Tokens(seat.secret, self.lifetime, mark=seat.mark)
         self.calls: dict[str, LiveCall] = {}
         self.ended: dict[str, LiveCall] = {}
         self.draining = False

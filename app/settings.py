@@ -5,6 +5,7 @@ The table in docs/settings.md is made from this class.
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -20,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.workers.place import MAX_WORKERS
 from bridge.backlog import WhenSlow
 from bridge.limits import StreamLimits
 
@@ -45,6 +47,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port for HTTP and all WebSockets.")
+    workers: str = Field(
+        "1",
+        description="Processes that share the port and the calls: a number, or `auto` for one on"
+        " each core.",
+    )
     public_url: str = Field(
         "",
         description="Where SignalWire reaches this service, such as https://bridge.example.com."
@@ -94,7 +101,11 @@ class Settings(BaseSettings):
         description="What moves media frames: picows, or the slower websockets library where no"
         " wheel of picows exists; auto takes the faster of those installed.",
     )
-    max_calls: int = Field(2_000, ge=1, description="Calls at once; more are answered busy.")
+    max_calls: int = Field(
+        2_000,
+        ge=1,
+        description="Calls at once, in all workers together; more are answered busy.",
+    )
     call_hours: float = Field(
         4.0, gt=0, le=24, description="Longest call, and life of its URLs (Twilio: 4 hours)."
     )
@@ -149,7 +160,7 @@ class Settings(BaseSettings):
     rtp_ports: str = Field(
         "40000-40100",
         description="UDP ports for RTP, of which the even ones are used: one for each track that is"
-        " streamed at once.",
+        " streamed at once. Workers share them out evenly.",
     )
     rtp_jitter_ms: int = Field(
         60,
@@ -183,6 +194,15 @@ class Settings(BaseSettings):
         low, high = _bounds(value)
         if not 1024 <= low <= high <= 65535 or (low == high and low % 2):
             raise ValueError("write two ports from 1024 to 65535, such as 40000-40100")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _workers(cls, value: str) -> str:
+        if value != "auto" and not (
+            re.fullmatch("[0-9]{1,2}", value) and 1 <= int(value) <= MAX_WORKERS
+        ):
+            raise ValueError(f"write a number from 1 to {MAX_WORKERS}, or auto")
         return value
 
     @model_validator(mode="after")
@@ -221,6 +241,11 @@ class Settings(BaseSettings):
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
+    def worker_count(self) -> int:
+        """How many processes there are to be."""
+        return min(_cores(), MAX_WORKERS) if self.workers == "auto" else int(self.workers)
+
+    @property
     def rtp_range(self) -> range:
         """The UDP ports that RTP may use."""
         low, high = _bounds(self.rtp_ports)
@@ -239,6 +264,13 @@ class Settings(BaseSettings):
             carrier_idle=self.carrier_idle_seconds,
             reorder_time=self.rtp_jitter_ms / 1000,
         )
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _bounds(ports: str) -> tuple[int, int]:

@@ -89,9 +89,7 @@ def _where(siblings: Siblings) -> dict[str, Any]:
     return {"worker": siblings.number} if siblings else {}
 
 
-def _together(
-    siblings: Siblings, own: dict[str, Any], answers: Iterable[Answer]
-) -> dict[str, Any]:
+def _together(siblings: Siblings, own: dict[str, Any], answers: Iterable[Answer]) -> dict[str, Any]:
     """The health of all workers as one, seen from this one."""
     rows = {siblings.number: {"worker": siblings.number, **own, **asdict(siblings.moves)}}
     for answer in answers:

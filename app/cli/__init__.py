@@ -62,12 +62,23 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="Make one demonstration call, then stay up.")
     ] = False,
+    workers: Annotated[
+        str | None, typer.Option(help="Processes that share the port: a number, or auto.")
+    ] = None,
 ) -> None:
     """Run the service."""
+    local = local or demo or None  # the demonstration calls the example agent, a local one
+    if demo and workers is None:
+        workers = "1"  # the demonstration looks into the agent's memory
+    chosen = _settings(
+        local=local, host=host, port=port, workers=workers, log_format=_log_format(local)
+    )
+    if chosen.worker_count > 1:
+        if demo:
+            fail("--demo shows one process: leave --workers out")
+        raise typer.Exit(_supervise(chosen))
     from app.cli.serve import serve_until_stopped  # noqa: PLC0415 -- keeps --help fast
 
-    local = local or demo or None  # the demonstration calls the example agent, a local one
-    chosen = _settings(local=local, host=host, port=port, log_format=_log_format(local))
     raise typer.Exit(run(serve_until_stopped(chosen, demo=demo)))
 
 
@@ -203,14 +214,21 @@ def translate(
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end on uvloop, where there is one; settings that do not work end it with 2."""
+    from app.loop import run_on_loop  # noqa: PLC0415
     from app.settings import SettingsError  # noqa: PLC0415
 
     try:
-        try:
-            import uvloop  # noqa: PLC0415
-        except ImportError:
-            return asyncio.run(work)
-        return uvloop.run(work)
+        return run_on_loop(work)
+    except SettingsError as error:
+        fail(str(error))
+
+
+def _supervise(settings: Settings) -> int:
+    from app.settings import SettingsError  # noqa: PLC0415
+    from app.workers.supervisor import supervise  # noqa: PLC0415
+
+    try:
+        return supervise(settings)
     except SettingsError as error:
         fail(str(error))
 

@@ -89,7 +89,8 @@ class Hatch:
                     await self._take(given, read)
                     await asyncio.get_running_loop().sock_sendall(line, _TAKEN)
             except (OSError, TimeoutError, ValueError) as error:
-                log.error("a socket was not taken over", why=str(error) or type(error).__name__)
+                why = str(error) or type(error).__name__
+                log.error("a socket was not taken over", why=why)  # noqa: TRY400
 
     async def close(self) -> None:
         for task in tuple(self._tasks):
@@ -109,17 +110,22 @@ async def _read(line: socket.socket) -> tuple[socket.socket, bytes]:
     os.set_inheritable(descriptors[0], False)
     given = socket.socket(fileno=descriptors[0])
     given.setblocking(False)
-    loop = asyncio.get_running_loop()
     try:
-        while len(data) < _LENGTH.size or len(data) < _LENGTH.size + _length(data):
-            more = await loop.sock_recv(line, _MAX_READ)
-            if not more:
-                raise ValueError("the message ends early")
-            data += more
+        return given, await _rest(line, data)
     except BaseException:
         given.close()
         raise
-    return given, data[_LENGTH.size :]
+
+
+async def _rest(line: socket.socket, data: bytes) -> bytes:
+    """The whole of a message that begins with `data`, without its length."""
+    loop = asyncio.get_running_loop()
+    while len(data) < _LENGTH.size or len(data) < _LENGTH.size + _length(data):
+        more = await loop.sock_recv(line, _MAX_READ)
+        if not more:
+            raise ValueError("the message ends early")
+        data += more
+    return data[_LENGTH.size :]
 
 
 def _length(data: bytes) -> int:

@@ -111,9 +111,10 @@ class Siblings:
 
     def is_alive(self, place: Place) -> bool:
         """Whether that life of that worker has not ended."""
-        return place.number < self.count and Place(
-            place.number, self.board.life(place.number) % 256
-        ) == place
+        return (
+            place.number < self.count
+            and Place(place.number, self.board.life(place.number) % 256) == place
+        )
 
     def ranked(self, call_sid: str) -> list[int]:
         """The workers in the order in which they are to have a call, this one among them."""
@@ -152,7 +153,7 @@ class Siblings:
 
     async def ask_the_same(self, request: Request) -> tuple[Answer, ...]:
         """What each sibling answers to this request; nothing if it is a sibling that asks it."""
-        return () if asked(request) else await self.ask(request.url.path)
+        return () if asked(request) else await self.ask(_target(request))
 
     async def _ask(self, number: int, path: str) -> Answer:
         why = f"worker {number} did not answer within {PATIENCE:g} s"
@@ -166,7 +167,7 @@ class Siblings:
             pass
         except (httpx.HTTPError, ValueError) as error:
             if not isinstance(error, httpx.TimeoutException):
-                why = f"worker {number} cannot be asked: {error or type(error).__name__}"
+                why = f"worker {number} cannot be asked: {str(error) or type(error).__name__}"
         log.warning("a worker did not answer", about=number, path=path, why=why)
         return Answer(number, error=why)
 
@@ -177,6 +178,13 @@ class Siblings:
     async def close(self) -> None:
         for client in self._clients.values():
             await client.aclose()
+
+
+def _target(request: Request) -> str:
+    """Path and query as they came."""
+    query: bytes = request.scope["query_string"]
+    path: bytes = request.scope["raw_path"]
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 def asked(request: Request) -> bool:
