@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 import uvicorn
@@ -55,8 +56,11 @@ async def _serve(
         Service(settings, seat), listener, lambda: os.write(parent, READY + b"\n")
     )
     loop = asyncio.get_running_loop()
+    alone = False
 
     def orphaned() -> None:
+        nonlocal alone
+        alone = True
         loop.remove_reader(lifeline)
         log.error("the parent process is gone: draining")
         server.should_exit = True
@@ -64,6 +68,16 @@ async def _serve(
 
     loop.add_reader(lifeline, orphaned)
     await server.run_until_stopped()
+    if alone:
+        _clear_up(seat)
+
+
+def _clear_up(seat: Seat) -> None:
+    """Remove what the parent would have; the last worker removes the directory."""
+    for path in (seat.door(seat.place.number), seat.hatch(seat.place.number)):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        seat.directory.rmdir()
 
 
 class WorkerServer(Server):
@@ -89,7 +103,7 @@ class WorkerServer(Server):
         await super().startup(sockets)
 
     def announce(self) -> None:
-        log.info("worker ready", life=self.service.siblings.place.life)
+        log.info("worker ready", life=self.service.siblings.place.life, pid=os.getpid())
         self._tell_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
