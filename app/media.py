@@ -206,7 +206,8 @@ class Passing(asyncio.Protocol):
             siblings.moves.sockets_refused += 1
             log.error("a worker does not take a media socket", about=number)  # noqa: TRY400
         except OSError as error:
-            self._refuse(GONE if isinstance(error, ConnectionError) else str(error))
+            gone = isinstance(error, (ConnectionError, FileNotFoundError))
+            self._refuse(GONE if gone else str(error))
             return
         else:
             siblings.moves.sockets_given += 1

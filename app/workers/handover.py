@@ -86,7 +86,11 @@ class Hatch:
             try:
                 async with asyncio.timeout(PATIENCE):
                     given, read = await _read(line)
-                    await self._take(given, read)
+                    try:
+                        await self._take(given, read)
+                    except BaseException:
+                        given.close()
+                        raise
                     await asyncio.get_running_loop().sock_sendall(line, _TAKEN)
             except (OSError, TimeoutError, ValueError) as error:
                 why = str(error) or type(error).__name__

@@ -72,7 +72,7 @@ def wait_before(deaths: int) -> float:
 
 
 @dataclass(slots=True)
-class _Worker:
+class Worker:
     """A worker as its parent sees it. `pid` is 0 while there is none.
 
     `told` is the pipe that it tells of its start. `deaths` counts those in a row.
@@ -107,7 +107,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         self._board = Board(len(self.listeners))
-        self._workers = [_Worker(*each) for each in enumerate(self.listeners)]
+        self.workers = [Worker(*each) for each in enumerate(self.listeners)]
         self._lifeline, self._lifeline_end = os.pipe()
         self._wake, self._wake_end = os.pipe()
         self._signals: list[int] = []
@@ -122,12 +122,12 @@ class Supervisor:
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self._note_signal) for number in numbers}
         try:
-            for worker in self._workers:
+            for worker in self.workers:
                 self._start(worker)
-            while any(worker.pid for worker in self._workers) or not self._stopping:
+            while any(worker.pid for worker in self.workers) or not self._stopping:
                 self._turn()
         finally:
-            for worker in self._workers:
+            for worker in self.workers:
                 if worker.pid:  # only after a fault of ours
                     os.kill(worker.pid, signal.SIGKILL)
             signal.set_wakeup_fd(-1)
@@ -141,7 +141,7 @@ class Supervisor:
     def _turn(self) -> None:
         """Wait for something to happen, for a second at most, and see to it."""
         now = time.monotonic()
-        due = [worker.due - now for worker in self._workers if worker.due]
+        due = [worker.due - now for worker in self.workers if worker.due]
         events = self._selector.select(max(0.0, min(1.0, *due)) if due else 1.0)
         for key, _ in events:
             if key.fd == self._wake:
@@ -157,14 +157,14 @@ class Supervisor:
                 self._end_late_ones()
             return
         if not events:
-            self._watch()
-        for worker in self._workers:
+            self.watch()
+        for worker in self.workers:
             if worker.due and now >= worker.due:
                 self._start(worker)
 
     # Beginning
 
-    def _start(self, worker: _Worker) -> None:
+    def _start(self, worker: Worker) -> None:
         worker.due = 0.0
         if worker.listener is None:
             try:
@@ -206,18 +206,18 @@ class Supervisor:
         worker.ready, worker.began, worker.still = False, time.monotonic(), 0
         self._selector.register(told, selectors.EVENT_READ, worker)
 
-    def _leave_behind(self, own: _Worker) -> None:
+    def _leave_behind(self, own: Worker) -> None:
         """In a new worker: let go of what is the parent's or other workers'."""
         self._selector.close()
         for end in (self._lifeline_end, self._wake, self._wake_end):
             os.close(end)
-        for worker in self._workers:
+        for worker in self.workers:
             if worker.told >= 0:
                 os.close(worker.told)
             if worker.listener is not None and worker.listener is not own.listener:
                 worker.listener.close()
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: Worker) -> None:
         """What a worker tells of its start; or nothing more, because it has ended."""
         words = os.read(worker.told, 65536)
         worker.words += words
@@ -229,13 +229,13 @@ class Supervisor:
             self._ended(worker, os.waitstatus_to_exitcode(status))
         elif worker.words.startswith(READY) and not worker.ready:
             worker.ready = True
-            if not self._complete and all(worker.ready for worker in self._workers):
+            if not self._complete and all(worker.ready for worker in self.workers):
                 self._complete = True
                 self._ready()
 
     # Deaths
 
-    def _ended(self, worker: _Worker, status: int) -> None:
+    def _ended(self, worker: Worker, status: int) -> None:
         fault = worker.words.removeprefix(FAULT).decode().strip()
         fault = fault if worker.words.startswith(FAULT) else ""
         if self._stopping:
@@ -255,7 +255,7 @@ class Supervisor:
                 worker, fault or f"it ended with status {status}", pid=worker.pid, calls_lost=lost
             )
 
-    def _put_off(self, worker: _Worker, why: str, **more: object) -> None:
+    def _put_off(self, worker: Worker, why: str, **more: object) -> None:
         """A worker is missing: have it replaced, now or after a while.
 
         While nobody is there to accept, new connections are to go to the others; what waits for one
@@ -268,9 +268,9 @@ class Supervisor:
             worker.listener = None
         log.error("worker died", worker=worker.number, why=why, replaced_in=wait, **more)
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         """End a worker whose event loop has stood still; called about once a second."""
-        for worker in self._workers:
+        for worker in self.workers:
             beat = self._board.beat(worker.number)
             worker.still = worker.still + 1 if worker.ready and beat == worker.beat else 0
             worker.beat = beat
@@ -286,7 +286,7 @@ class Supervisor:
             return
         self._stopping = True
         self._deadline = time.monotonic() + self.settings.shutdown_seconds + _MARGIN
-        for worker in self._workers:
+        for worker in self.workers:
             worker.due = 0.0
             if worker.listener is not None:
                 worker.listener.close()  # each worker has its own until it has drained
@@ -294,7 +294,7 @@ class Supervisor:
                 os.kill(worker.pid, signal.SIGTERM)
 
     def _end_late_ones(self) -> None:
-        for worker in self._workers:
+        for worker in self.workers:
             if worker.pid:
                 log.error("worker does not end: it is killed", worker=worker.number)
                 os.kill(worker.pid, signal.SIGKILL)
