@@ -106,7 +106,7 @@ class Supervisor:
     _status: int = 0
 
     def __post_init__(self) -> None:
-        self._board = Board(len(self.listeners))
+        self.board = Board(len(self.listeners))
         self.workers = [Worker(*each) for each in enumerate(self.listeners)]
         self._lifeline, self._lifeline_end = os.pipe()
         self._wake, self._wake_end = os.pipe()
@@ -173,9 +173,9 @@ class Supervisor:
                 self._put_off(worker, str(error))
                 return
         seat = Seat(
-            Place(worker.number, self._board.life(worker.number) % 256),
+            Place(worker.number, self.board.life(worker.number) % 256),
             self._secret,
-            self._board,
+            self.board,
             self.directory,
         )
         told, telling = os.pipe()
@@ -250,7 +250,7 @@ class Supervisor:
         else:
             lived = time.monotonic() - worker.began
             worker.deaths = worker.deaths + 1 if lived < _SOUND else 1
-            lost = self._board.died(worker.number)
+            lost = self.board.died(worker.number)
             self._put_off(
                 worker, fault or f"it ended with status {status}", pid=worker.pid, calls_lost=lost
             )
@@ -271,7 +271,7 @@ class Supervisor:
     def watch(self) -> None:
         """End a worker whose event loop has stood still; called about once a second."""
         for worker in self.workers:
-            beat = self._board.beat(worker.number)
+            beat = self.board.beat(worker.number)
             worker.still = worker.still + 1 if worker.ready and beat == worker.beat else 0
             worker.beat = beat
             if worker.still == HUNG and worker.pid:

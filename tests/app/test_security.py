@@ -338,3 +338,21 @@ def test_a_bearer_belongs_to_one_token(tokens: Tokens[str]) -> None:
     assert bearer == tokens.bearer(token)
     assert token not in bearer
     assert len({bearer, tokens.bearer(other), Tokens[str](b"other", 60).bearer(token)}) == 3
+
+
+def test_the_mark_of_a_token(clock: Clock) -> None:
+    """Those who share a secret tell each other's tokens by their marks, and forged ones from both.
+
+    What a token stands for is known only to whoever issued it.
+    """
+    one, two = (Tokens[str](b"secret", 60, clock, mark=mark) for mark in (b"\x01\x00", b"\x02\x07"))
+    token = one.issue("play", "CA1", "a")
+    assert len(token) == 43
+    assert one.mark_of("play", token) == two.mark_of("play", token) == b"\x01\x00"
+    assert two.mark_of("play", two.issue("play", "CA1", "b")) == b"\x02\x07"
+    assert one.redeem("play", token) == "a"
+    with pytest.raises(TokenError, match="its call is over"):
+        two.redeem("play", token)
+    for purpose, wrong in (("media", token), ("play", "C" + token[1:]), ("play", "")):
+        with pytest.raises(TokenError):
+            two.mark_of(purpose, wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,16 @@ def test_rtp_is_for_an_address_of_the_internet() -> None:
 def test_rtp_ports() -> None:
     """Both ends of the range belong to it."""
     assert load(local=True, rtp_ports="40000-40003").rtp_range == range(40000, 40004)
+
+
+def test_workers() -> None:
+    """A number within bounds, or auto for the cores that may be used; one by default."""
+    assert load(local=True).worker_count == 1
+    assert load(local=True, workers="64").worker_count == 64
+    assert load(local=True, workers="auto").worker_count == len(os.sched_getaffinity(0))
+    for wrong in ("0", "65", "-1", "1.5", "", "all", "007"):
+        with pytest.raises(SettingsError, match="from 1 to 64, or auto"):
+            load(local=True, workers=wrong)
 
 
 def test_signing_keys() -> None:

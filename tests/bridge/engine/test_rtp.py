@@ -205,6 +205,21 @@ def test_a_port_rests_before_it_is_used_again() -> None:
     run_virtually(run)
 
 
+def test_ports_whose_last_user_has_died() -> None:
+    """Settled ports are none to be had before they have been silent, from the time of settling."""
+
+    async def main() -> None:
+        with pool(1) as ports:
+            ports.settle()
+            with pytest.raises(NoPortError):
+                ports.open(Ear())
+            await asyncio.sleep(REST)
+            receiver = ports.open(Ear())
+            receiver.close()
+
+    run_virtually(main)
+
+
 def test_a_carrier_that_does_not_stop_is_not_heard_elsewhere() -> None:
     """While something still comes to a port that was given back, it serves nobody."""
 
