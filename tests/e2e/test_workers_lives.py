@@ -8,16 +8,19 @@ import signal
 from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from tests.e2e.carrier import CarrierStream, streams_of
 from tests.e2e.landing import LandingCarrier, client_at, health, landed, moves
 from tests.e2e.processes import SCRIPT, Bridge, Customer, Process, bridge, spawn
-from tests.e2e.test_streams import tone
+from tests.e2e.script import Script
+from tests.e2e.swml import SwmlCarrier
+from tests.e2e.test_streams import media_of, tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -195,6 +198,19 @@ async def test_workers_end_with_their_parent(app: Customer) -> None:
         await call.client.aclose()
 
 
+async def test_a_worker_that_does_not_end(app: Customer) -> None:
+    """It is killed some seconds after its time; the others have ended in order; the status is 1."""
+    async with bridge(app.voice_url(), workers="2", shutdown_seconds="0.1") as service:
+        call, stream = await begin(app, service, 1, 1, "others")
+        os.kill((await pids(service))[0], signal.SIGSTOP)
+        assert await service.stop() == 1
+        (killed,) = service.log.matching(event="worker does not end: it is killed")
+        assert killed["worker"] == 0
+        await stream.ended()
+        await app.wait_callbacks("others", 2)
+        await call.client.aclose()
+
+
 def directories_of(processes: Iterable[int]) -> set[Path]:
     """Where the Unix sockets of these processes are."""
     lines = map(str.split, Path("/proc/net/unix").read_text().splitlines()[1:])
@@ -271,6 +287,43 @@ async def test_the_limit_of_calls_is_one_for_all(app: Customer) -> None:
         assert (await admitted.document())[0].tag == "Say"
         for call in (*calls, admitted):
             await call.client.aclose()
+
+
+async def test_a_swml_call_with_taps_lands_elsewhere(
+    app: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SWML's webhooks, events and taps' sockets all find the call's worker; audio is whole."""
+    path = "/ws/sink/taps-elsewhere"
+    await app.put(
+        f'<Response><Start><Stream name="ear" track="both_tracks" url="{app.ws}{path}"/></Start>'
+        '<Say>hello</Say><Stop><Stream name="ear"/></Stop><Redirect>/twiml/next</Redirect>'
+        "</Response>"
+    )
+    await app.put("<Response><Hangup/></Response>", "next")
+
+    async def heard() -> None:
+        await app.wait_message(path, "media", 20)
+
+    script = Script(voice=tone(8, 10), caller=tone(9, 10), heard=heard)
+    async with bridge(app.voice_url(), workers="2", swml_dialect="strict") as service:
+
+        async def at_worker_1(url: str, **more: Any) -> ClientConnection:
+            return await connect(url, sock=await landed(service, 1), **more)
+
+        monkeypatch.setattr("tests.e2e.swml.connect", at_worker_1)
+        async with aclosing(await client_at(service, 1)) as client:
+            call = SwmlCarrier(service, client, script)
+            call.call_id = LandingCarrier(service, 2, 0).call_sid
+            await call.run()
+        await app.wait_message(path, "stop")
+        for track, audio in (("inbound", script.caller), ("outbound", script.voice)):
+            assert media_of(app.messages(path), track) == audio
+        requests = await moves(service, 0, "requests_given")
+        sockets = await moves(service, 0, "sockets_given")
+        assert (requests[0], sockets) == (0, [0, 2])
+        assert requests[1] > 5
+        for what in ("requests", "sockets"):
+            assert sum(await moves(service, 0, f"{what}_refused")) == 0
 
 
 async def test_the_clients_address_goes_along(app: Customer) -> None:
