@@ -27,10 +27,13 @@ class Board:
 
     # Written by a worker about itself
 
-    def publish(self, number: int, calls: int) -> None:
-        """Its calls that count towards the limit; also the sign that its event loop turns."""
+    def publish(self, number: int, calls: int, now: float) -> None:
+        """Its calls that count towards the limit; also the sign that its event loop turns.
+
+        `now` is in seconds, on the clock that all processes of a machine share.
+        """
         self._cells[number * _ROW + _Cell.CALLS] = calls
-        self._cells[number * _ROW + _Cell.BEAT] += 1
+        self._cells[number * _ROW + _Cell.BEAT] = int(now * 1000)
 
     def stray(self, number: int) -> None:
         """It has taken a call, or passed one on, that belongs to a worker that is away."""
@@ -57,9 +60,9 @@ class Board:
     def calls(self, number: int) -> int:
         return self._cells[number * _ROW + _Cell.CALLS]
 
-    def beat(self, number: int) -> int:
-        """Changes while a worker's event loop turns."""
-        return self._cells[number * _ROW + _Cell.BEAT]
+    def beat(self, number: int) -> float:
+        """When a worker's event loop turned last, in seconds; 0 if it never has."""
+        return self._cells[number * _ROW + _Cell.BEAT] / 1000
 
     @property
     def deaths(self) -> int:

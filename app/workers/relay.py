@@ -91,7 +91,7 @@ class Relay:
     async def _to_holder(self, scope: Scope, receive: Receive, send: Send) -> None:
         """On to the worker that has the call which the body names, or is to have it.
 
-        When that one is away, the next in the order has the call.
+        When that one is away, or its event loop stands still, the next in the order has the call.
         """
         body = await _Body.read(receive)
         sid = _call_sid(Request(scope), body.whole) if body.whole is not None else ""
@@ -104,7 +104,8 @@ class Relay:
         for number in order:
             if number == self._siblings.number:
                 break
-            if await self._relay(number, scope, body.whole, send):
+            sound = number == holder or self._siblings.is_turning(number)
+            if sound and await self._relay(number, scope, body.whole, send):
                 return
             self._siblings.board.stray(self._siblings.number)
         await self._app(scope, body.receive, send)

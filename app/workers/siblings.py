@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from app.workers.place import Place, ranked
 
 PATIENCE = 2.0
 """Seconds that a sibling has to answer a question, or to take a socket."""
+STALE = 5.0
+"""Seconds without a sign of its event loop after which a worker is given no new calls."""
 ASKED = "twiml_bridge.asked"
 """Set in the scope of a request that a sibling makes: it wants this worker's answer alone."""
 GONE = "the worker that had its call has ended, and the call with it"
@@ -83,10 +87,14 @@ class Answer:
 
 
 class Siblings:
-    """The other workers of the service, seen from the one in `seat`."""
+    """The other workers of the service, seen from the one in `seat`.
 
-    def __init__(self, seat: Seat) -> None:
+    `clock` gives seconds, the same in all processes.
+    """
+
+    def __init__(self, seat: Seat, clock: Callable[[], float] = time.monotonic) -> None:
         self.seat = seat
+        self._clock = clock
         self.place = seat.place
         self.number = seat.place.number
         self.board = seat.board
@@ -116,6 +124,10 @@ class Siblings:
             and Place(place.number, self.board.life(place.number) % 256) == place
         )
 
+    def is_turning(self, number: int) -> bool:
+        """Whether a worker's event loop has turned of late."""
+        return self._clock() - self.board.beat(number) < STALE
+
     def ranked(self, call_sid: str) -> list[int]:
         """The workers in the order in which they are to have a call, this one among them."""
         return ranked(call_sid, self.count)
@@ -139,7 +151,7 @@ class Siblings:
     def publish(self, calls: int) -> None:
         """Let the siblings know of this worker's calls."""
         if self:
-            self.board.publish(self.number, calls)
+            self.board.publish(self.number, calls, self._clock())
 
     # Questions
 

@@ -87,7 +87,7 @@ class Worker:
     began: float = 0.0
     deaths: int = 0
     due: float = 0.0
-    beat: int = 0
+    beat: float = 0.0
     still: int = 0
 
 
@@ -183,7 +183,14 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+            os.close(told)
+            os.close(telling)
+            self._put_off(worker, f"it cannot be started: {error.strerror}")
+            return
         if pid == 0:
             status = 1
             try:
@@ -239,7 +246,7 @@ class Supervisor:
         fault = worker.words.removeprefix(FAULT).decode().strip()
         fault = fault if worker.words.startswith(FAULT) else ""
         if self._stopping:
-            if status and (worker.ready or status != -signal.SIGTERM):
+            if status and not fault and (worker.ready or status != -signal.SIGTERM):
                 log.error("worker died while it was ending", worker=worker.number, status=status)
                 self._status = self._status or 1
         elif not self._complete:
@@ -248,12 +255,8 @@ class Supervisor:
             print(f"twiml-bridge: {message}", file=sys.stderr)
             self._stop()
         else:
-            lived = time.monotonic() - worker.began
-            worker.deaths = worker.deaths + 1 if lived < _SOUND else 1
             lost = self.board.died(worker.number)
-            self._put_off(
-                worker, fault or f"it ended with status {status}", pid=worker.pid, calls_lost=lost
-            )
+            self._put_off(worker, fault or f"it ended with status {status}", calls_lost=lost)
 
     def _put_off(self, worker: Worker, why: str, **more: object) -> None:
         """A worker is missing: have it replaced, now or after a while.
@@ -261,8 +264,10 @@ class Supervisor:
         While nobody is there to accept, new connections are to go to the others; what waits for one
         that is replaced at once is kept.
         """
+        now = time.monotonic()
+        worker.deaths = worker.deaths + 1 if now - worker.began < _SOUND else 1
         wait = wait_before(worker.deaths)
-        worker.due = time.monotonic() + wait
+        worker.due = now + wait
         if wait and worker.listener is not None and self.listeners[0] is not self.listeners[-1]:
             worker.listener.close()
             worker.listener = None

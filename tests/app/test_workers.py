@@ -61,19 +61,19 @@ def test_the_board_is_seen_by_other_processes() -> None:
         board = Board(2)
         pid = os.fork()
         if pid == 0:
-            board.publish(1, 7)
+            board.publish(1, 7, 2.5)
             os._exit(0)
         os.waitpid(pid, 0)
         print([board.calls(0), board.calls(1), board.beat(0), board.beat(1)])
     """
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert told.stdout == b"[0, 7, 0, 1]\n"
+    assert told.stdout == b"[0, 7, 0.0, 2.5]\n"
 
 
 def test_a_death_on_the_board() -> None:
     """It takes a worker's calls off and counts them; calls may live elsewhere from then on."""
     board = Board(2)
-    board.publish(1, 7)
+    board.publish(1, 7, 1.0)
     assert board.settled
     assert board.died(1) == 7
     assert (board.calls(1), board.life(1), board.deaths, board.calls_lost) == (0, 1, 1, 7)
@@ -95,6 +95,20 @@ def test_who_is_alive() -> None:
     for _ in range(255):
         board.died(1)
     assert siblings.is_alive(Place(1, 0))
+
+
+def test_a_worker_that_stands_still_gets_no_new_calls() -> None:
+    """It is told by the time since its last sign; a death is told by the same, sooner or later."""
+    now = 100.0
+    siblings = Siblings(Seat(Place(0, 0), b"", Board(2), Path()), clock=lambda: now)
+    assert not siblings.is_turning(1)
+    siblings.board.publish(1, 0, 98.0)
+    assert siblings.is_turning(1)
+    now += 3
+    assert not siblings.is_turning(1)
+    siblings.publish(4)
+    assert siblings.is_turning(0)
+    assert siblings.board.calls(0) == 4
 
 
 def test_one_process_has_no_siblings() -> None:
@@ -264,7 +278,7 @@ def test_a_worker_that_hangs_is_killed() -> None:
         parent.watch()
         for look in range(HUNG):
             assert hanging.poll() is None, look
-            parent.board.publish(1, 0)
+            parent.board.publish(1, 0, float(look))
             parent.watch()
         assert hanging.wait() == -signal.SIGKILL
         assert sound.poll() is None
