@@ -17,10 +17,10 @@ from app import grants
 from app.grants import EchoGrant, StreamGrant, TapGrant
 from app.security import TokenError
 from app.service import Service
-from bridge.engine.echo import EchoLeg
 from app.workers.handover import give
 from app.workers.place import Place
 from app.workers.siblings import GONE
+from bridge.engine.echo import EchoLeg
 from bridge.engine.signalwire import SignalWireLeg
 from bridge.engine.sockets import Acceptor, Handler, Refusal
 from bridge.engine.websocket import WebSocket
