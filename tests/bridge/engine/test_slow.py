@@ -23,6 +23,8 @@ from tests.support.deck import Deck
 from tests.support.peers import HOST, consumer, tcp_server, upgrade
 from tests.support.virtual import run_virtually
 
+pytestmark = pytest.mark.usefixtures("fast")
+
 
 class Reader:
     """A consumer that reads when it is told to, and says what it got: messages, None at the end."""
