@@ -100,8 +100,9 @@ def _together(siblings: Siblings, own: dict[str, Any], answers: Iterable[Answer]
         )
     return {
         "status": own["status"],
-        "calls": sum(row.get("calls", 0) for row in rows.values()),
-        "callbacks_pending": sum(row.get("callbacks_pending", 0) for row in rows.values()),
+        **{
+            name: sum(row.get(name, 0) for row in rows.values()) for name in own if name != "status"
+        },
         "worker": siblings.number,
         "workers": [rows[number] for number in sorted(rows)],
         "workers_died": siblings.board.deaths,

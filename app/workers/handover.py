@@ -16,7 +16,8 @@ from pathlib import Path
 
 import structlog
 
-from app.workers.siblings import PATIENCE
+PATIENCE = 10.0
+"""Seconds that a sibling has to take a socket: a busy one is waited for, or the socket is lost."""
 
 Take = Callable[[socket.socket, bytes], Awaitable[None]]
 """Makes a socket and what was read from it one's own."""

@@ -21,7 +21,7 @@ from app.workers.board import Board
 from app.workers.place import Place, ranked
 
 PATIENCE = 2.0
-"""Seconds that a sibling has to answer a question, or to take a socket."""
+"""Seconds that a sibling has to answer a question."""
 STALE = 5.0
 """Seconds without a sign of its event loop after which a worker is given no new calls."""
 ASKED = "twiml_bridge.asked"
