@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from bridge.sound.sphinx import Sphinx, request
 from bridge.sound.voices import Voice
 from bridge.sound.waves import silence
 from tests.support.sound import frames_of, spoken
+
+ROOT = Path(__file__).parents[3]
 
 pytest.importorskip("pocketsphinx")
 
@@ -63,7 +66,7 @@ def test_silence_is_nothing(sphinx: Sphinx) -> None:
 def test_free_speech(sphinx: Sphinx) -> None:
     """Without hints: not every word, but some."""
     sphinx.begin(())
-    partial = sphinx.hear(read_wav("app/agent/caller.wav"))
+    partial = sphinx.hear(read_wav(ROOT / "app/agent/caller.wav"))
     text, _ = sphinx.end()
     assert partial
     assert "laptop" in text.split()
@@ -72,7 +75,7 @@ def test_free_speech(sphinx: Sphinx) -> None:
 def test_hints_that_lead_nowhere(sphinx: Sphinx) -> None:
     """Unknown words are left out; speech that no hint fits is decoded freely."""
     sphinx.begin(("xyzzy", "$OOV_CLASS_DIGIT_SEQUENCE", "(;)", "no"))
-    sphinx.hear(read_wav("app/agent/caller.wav"))
+    sphinx.hear(read_wav(ROOT / "app/agent/caller.wav"))
     assert sphinx.end()[0]
 
 
@@ -138,7 +141,8 @@ async def test_closing_while_it_listens() -> None:
     assert recognition.task.done()
 
 
-async def test_a_package_that_is_missing_is_told() -> None:
+async def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     workers = Workers("tests.support.deaf", count=1)
     try:
         with pytest.raises(WorkError, match=r'pip install "twiml-bridge\[speech\]"'):

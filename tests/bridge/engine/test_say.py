@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -141,8 +142,9 @@ async def test_a_process_that_is_too_slow_is_replaced() -> None:
         await workers.close()
 
 
-async def test_a_package_that_is_missing_is_told() -> None:
+async def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """In words that say how to mend it; nothing is dropped silently."""
+    monkeypatch.chdir(Path(__file__).parents[3])
     workers = Workers("tests.support.voiceless", count=1)
     try:
         with pytest.raises(WorkError, match="no voice is installed: pip install espeakng-loader"):
