@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.addresses import PlainLinks, dialled
-from twiml.actions import Action, Connect, Redirect, Start, Stop, Stream
+from twiml.actions import Action, Connect, Play, Redirect, Say, Start, Stop, Stream
 from twiml.document import Document
 from twiml.parser import parse
 from twiml.signalwire.cxml import translate
@@ -184,6 +184,12 @@ def test_the_placeholder_shows_nowhere() -> None:
             assert "base.invalid" not in translate(document, PlainLinks(""), "").output
 
 
+def _unheard(verb: Action) -> bool:
+    if isinstance(verb, Say):
+        return not verb.children and not verb.text.strip()
+    return isinstance(verb, Play) and not verb.text.strip() and not verb.digits
+
+
 @pytest.mark.contract("S34")
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("base_url", ["", BASE])
@@ -202,8 +208,9 @@ def test_a_translation_reads_as_what_it_was_made_from(path: Path, base_url: str)
     # Names and tracks are left to the call, so that is said again.
     assert [code for code in found if code != 31900] == []
     lost = {loss.line for loss in translation.losses if not loss.attribute}
-    # A Start, Connect or Stop with nothing in it does nothing.
+    # A Start, Connect or Stop with nothing in it does nothing, and some verbs are not heard.
     kept = [verb for verb in document.actions if verb.children or not isinstance(verb, STREAMING)]
+    kept = [verb for verb in kept if not _unheard(verb)]
     if not lost:
         assert [_plain(verb) for verb in _without_actions(kept)] == [
             _plain(verb) for verb in again.actions

@@ -196,7 +196,7 @@ class _Translator:
         content = self._content(element, word, rule.text if rule else Text.NONE)
         if element.tag == "Dial":
             content = tuple(self._dialled(content))
-        if not any(content):
+        if not any(part.strip() if isinstance(part, str) else part for part in content):
             if element.tag in _NEEDS_CONTENT:
                 self._lose(element, "", "has nothing in it that cXML can act on.", _LEFT_OUT)
                 return

@@ -512,7 +512,7 @@ def test_verbs_with_nothing_in_them() -> None:
     translation, _ = translated(
         "<Enqueue workflowSid='WW1'><Task>{}</Task></Enqueue><Sms to='+1'> </Sms><Refer/>"
         "<Dial> </Dial><Dial><Number/><Conference/><Queue/><Sip/></Dial>"
-        "<Connect><Room> </Room></Connect><Say/><Play/><Play> </Play>"
+        "<Connect><Room> </Room></Connect><Say/><Say> </Say><Play/><Play> </Play>"
         "<Gather action='/a'><Say/></Gather><Play digits='1'/>"
     )
     assert body(translation) == (
