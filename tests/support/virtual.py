@@ -7,16 +7,24 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from tests.support.loopback import Loopback, Traffic
+
 Result = TypeVar("Result")
+
+_MOMENT = 0.001  # real seconds: the least that a selector waits
+_PATIENCE = 5_000  # moments for bytes that the kernel has and does not hand over
 
 
 class _Jumping(selectors.DefaultSelector):
     """Where nothing can be read or written, the clock moves on instead of the world.
 
-    `grace` is how many real seconds a socket's peer in this process has to answer first.
+    `grace` is how many real seconds a socket's peer in this process has to answer first; None asks
+    the kernel whether anything is under way.
     """
 
-    def __init__(self, grace: float) -> None:
+    loopback: Loopback
+
+    def __init__(self, grace: float | None) -> None:
         super().__init__()
         self.now = 0.0
         self._grace = grace
@@ -25,29 +33,57 @@ class _Jumping(selectors.DefaultSelector):
         ready = super().select(0 if timeout is not None else None)
         if ready or not timeout:
             return ready
-        if self._grace and (ready := super().select(self._grace)):
+        if self._grace is None:
+            ready = self._arriving()
+        elif self._grace:
+            ready = super().select(self._grace)
+        if ready:
             return ready
         self.now += max(timeout, 1e-9)
+        return []
+
+    def _arriving(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """What comes of the bytes that are between two sockets, when there are any."""
+        for _ in range(_PATIENCE):
+            traffic = self.loopback.traffic()
+            if traffic is Traffic.NOTHING:
+                break
+            if ready := super().select(_MOMENT):
+                return ready
+            if traffic is Traffic.UNKNOWN:
+                break
         return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop on virtual seconds, which begin at 0. Sockets within this process work."""
 
-    def __init__(self, grace: float = 0.0) -> None:
+    def __init__(self, grace: float | None = 0.0) -> None:
         self._jumping = _Jumping(grace)
         super().__init__(self._jumping)
+        self._jumping.loopback = Loopback(self)
 
     def time(self) -> float:
         return self._jumping.now
+
+    def left(self) -> list[object]:
+        """Timers that have yet to fire, and sockets that are open."""
+        transports = list(self._transports.values())
+        timers = [timer for timer in self._scheduled if not timer.cancelled()]
+        return timers + [each for each in transports if getattr(each, "_sock", None)]
 
     def stall(self, seconds: float) -> None:
         """The process does nothing for so long, as under load or when suspended."""
         self._jumping.now += seconds
 
 
-def run_virtually(main: Callable[[], Coroutine[Any, Any, Result]], *, grace: float = 0.0) -> Result:
-    """Run a coroutine on a virtual loop of its own; no task may be left when it returns."""
+def run_virtually(
+    main: Callable[[], Coroutine[Any, Any, Result]], *, grace: float | None = 0.0
+) -> Result:
+    """Run a coroutine on a virtual loop of its own; no task may be left when it returns.
+
+    `grace`: real seconds that peers on sockets have to answer; None lets the kernel say how long.
+    """
 
     async def alone() -> Result:
         result = await main()

@@ -1,0 +1,94 @@
+"""What must hold for every stream, whatever its network did, and for the call beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from itertools import pairwise
+
+import pytest
+
+from tests.support.loopback import Loopback
+from tests.support.relay import Link, Relay
+from tests.support.talking import PERIOD, Frames, Ring, Scene, now, play
+
+_ALONE = 4.0  # seconds of a call that is the only one
+
+
+async def between_frames() -> None:
+    """Wait until nobody is about to speak: what happens now has no frame for its company."""
+    ticks = int(now() / PERIOD + 1e-6) + 1
+    await asyncio.sleep(ticks * PERIOD + 0.013 - asyncio.get_running_loop().time())
+
+
+def sockets_at(*addresses: tuple[str, int]) -> int:
+    """How many sockets of this process have one of these addresses."""
+    found = Loopback(asyncio.get_running_loop()).sockets()
+    return sum(own in addresses for _, own, _ in found)
+
+
+async def check_end(scene: Scene, ring: Ring, relay: Relay, error: str, *, began: bool) -> None:
+    """The stream has ended, or is about to: told once, closed in time, everything counted."""
+    async with asyncio.timeout(10):
+        await ring.ended.wait()
+    assert ring.ended_at is not None
+    await asyncio.sleep(max(0.0, ring.ended_at + scene.engine.limits.close_time - now() + 0.001))
+    assert sockets_at(*(link.bridge for link in relay.links)) == 0
+    assert scene.carriers == scene.bystanders
+    beginning = ("stream-started", "") if began else ("stream-error", error)
+    end = ("stream-stopped", error if began else "")
+    assert scene.callbacks.of(ring) == [beginning, end]
+    assert len(ring.story.told("stream.started")) == began
+    assert len(ring.story.told("stream.stopped")) == 1
+    counters = ring.counters
+    assert counters.frames_sent + counters.frames_dropped == ring.given
+
+
+def check_heard(heard: Frames, said: Frames) -> None:
+    """All that was said has been heard, in order and not before it was said."""
+    assert [number for _, number in heard] == [number for _, number in said]
+    assert all(at >= since for (at, _), (since, _) in zip(heard, said, strict=True))
+
+
+async def check_bystander(ring: Ring, alone: tuple[Frames, Frames]) -> None:
+    """The call beside has lost nothing, and each frame came when it would have come anyway."""
+    carrier, customer = ring.sides
+    for side in ring.sides:
+        side.hush()
+    await asyncio.sleep(3 * PERIOD)
+    await carrier.says("stop")
+    await ring.ended.wait()
+    assert customer.frames == carrier.said
+    assert [number for _, number in carrier.frames] == [number for _, number in customer.said]
+    for frames, expected in zip((customer.frames, carrier.frames), alone, strict=True):
+        assert frames[: len(expected)] == expected[: len(frames)]
+        apart = [after - before for (before, _), (after, _) in pairwise(frames)]
+        assert apart == pytest.approx([PERIOD] * len(apart), abs=1e-5)
+    await customer.over()
+    assert (customer.events[-1], customer.code) == ("stop", 1000)
+    assert ring.counters.frames_dropped == 0
+
+
+@cache
+def rhythm(fast: bool) -> tuple[Frames, Frames]:
+    """What the customer and the carrier hear of a call that is alone, and when."""
+
+    async def main(scene: Scene) -> tuple[Frames, Frames]:
+        ring = await scene.bystander()
+        carrier, customer = ring.sides
+        await asyncio.sleep(_ALONE)
+        heard = list(customer.frames), list(carrier.frames)
+        for side in ring.sides:
+            side.hush()
+        await carrier.says("stop")
+        await ring.ended.wait()
+        await customer.over()
+        return heard
+
+    return play(main, fast=fast)
+
+
+def hang_up(*links: Link) -> None:
+    """Let those go who wait at the far end of a network that failed."""
+    for link in links:
+        link.end()
