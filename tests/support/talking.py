@@ -30,6 +30,7 @@ from twiml.actions import Stream
 
 PERIOD = 0.020
 CUSTOMERS_TURN = 0.007  # after the carrier's: nobody speaks at the moment somebody listens
+_ENOUGH = 60.0  # virtual seconds of a scene
 Frames = list[tuple[float, int]]
 Result = TypeVar("Result")
 
@@ -94,8 +95,8 @@ class Party:
     async def over(self) -> None:
         """Wait for the connection's end."""
         self.hush()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(self._reader, *filter(None, [self._speaker]))
+        await asyncio.wait({self._reader} | ({self._speaker} if self._speaker else set()))
+        self._reader.result()
 
     async def _talk(self) -> None:
         loop = asyncio.get_running_loop()
@@ -188,6 +189,8 @@ class Scene:
         self.fast = engine.connector.fast
         self.bystanders = 0
         self._stack = stack
+        self._parties: list[Party] = []
+        self._relays: list[Relay] = []
         self._rings: dict[str, SignalWireLeg] = {}
 
     def _accept(self, path: str, _headers: dict[str, str]) -> SignalWireLeg | Refusal:
@@ -209,7 +212,24 @@ class Scene:
         await self._stack.enter_async_context(server)
 
     async def relay(self, target: int, *, bridge_connects: bool) -> Relay:
-        return await self._stack.enter_async_context(relay(target, bridge_connects=bridge_connects))
+        made = await self._stack.enter_async_context(
+            relay(target, bridge_connects=bridge_connects)
+        )
+        self._relays.append(made)
+        return made
+
+    def _takes_part(self, party: Party) -> Party:
+        self._parties.append(party)
+        self._stack.push_async_callback(party.over)
+        return party
+
+    def break_off(self) -> None:
+        """Drop every connection, for a test that has failed."""
+        for party in self._parties:
+            party.connection.transport.abort()
+        for each in self._relays:
+            for link in each.links:
+                link.end()
 
     def ring(self, customer: int, *, two_way: bool, more: str = "") -> Ring:
         """A call whose customer is reached at a port; the carrier has yet to connect."""
@@ -239,8 +259,7 @@ class Scene:
             compression=None,
             close_timeout=5,
         )
-        ring.carrier = Party(connection, {"streamSid": "carrier's"}, 0.0)
-        self._stack.push_async_callback(ring.carrier.over)
+        ring.carrier = self._takes_part(Party(connection, {"streamSid": "carrier's"}, 0.0))
         if start:
             await self.start(ring)
 
@@ -252,8 +271,9 @@ class Scene:
 
     async def attend(self, ring: Ring, connection: Connection) -> None:
         """Let the customer's side of a connection take part in a call."""
-        ring.customer = Party(connection, {"streamSid": ring.sid}, CUSTOMERS_TURN)
-        self._stack.push_async_callback(ring.customer.over)
+        ring.customer = self._takes_part(
+            Party(connection, {"streamSid": ring.sid}, CUSTOMERS_TURN)
+        )
 
     async def bystander(self) -> Ring:
         """A two-way call that nothing happens to, in conversation."""
@@ -295,8 +315,13 @@ async def scene(limits: StreamLimits, *, fast: bool) -> AsyncIterator[Scene]:
         engine.connector.fast = fast
         made = Scene(engine, callbacks, stack)
         await made.open()
-        yield made
-        assert not any(engine.wheel._slots)
+        try:
+            async with asyncio.timeout(_ENOUGH):
+                yield made
+            assert not any(engine.wheel._slots)
+        except BaseException:
+            made.break_off()
+            raise
 
 
 def play(

@@ -26,7 +26,7 @@ from tests.support.verdicts import (
     rhythm,
 )
 
-LIMITS = StreamLimits(connect_time=1.0)
+LIMITS = StreamLimits(connect_time=0.99)
 ENGINES = pytest.mark.parametrize("fast", [False, True] if FAST else [False])
 EVERY_FAULT = pytest.mark.parametrize("fault", FAULTS, ids=str)
 DIRECTIONS = pytest.mark.parametrize("two_way", [False, True], ids=["one-way", "two-way"])
