@@ -34,11 +34,6 @@ class End(asyncio.Protocol):
         self.made: Callable[[End], None] = lambda _: None
         self._ends = 0  # of the two directions
 
-    @property
-    def peer(self) -> tuple[str, int]:
-        assert self.transport is not None
-        return cast(tuple[str, int], self.transport.get_extra_info("peername"))
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(0)
@@ -230,8 +225,6 @@ class Link:
         self.out, self.back = Way(near, far), Way(far, near)
         near.gives, near.takes = self.out, self.back
         far.gives, far.takes = self.back, self.out
-        self.bridge = ("", 0)
-        """The address of the bridge's socket."""
 
     @property
     def ways(self) -> tuple[Way, Way]:
@@ -315,7 +308,6 @@ class Relay:
         self.prepare(link)
         await loop.sock_connect(connection, (HOST, self._target))
         await loop.create_connection(lambda: end, sock=connection)
-        link.bridge = link.near.peer if link.near.transport else ("", 0)
         for way in link.ways:
             way.blocked = False
             way.go_on()

@@ -123,8 +123,10 @@ class Party:
 class Ring:
     """A call on the engine, seen from everywhere. Frames are given to it by the carrier."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, port: int) -> None:
         self.sid = f"MZ{number:032x}"
+        self.port = port
+        """Where its customer is reached."""
         self.story = Story()
         self.leg: SignalWireLeg
         self.ended_at: float | None = None
@@ -233,7 +235,7 @@ class Scene:
 
     def ring(self, customer: int, *, two_way: bool, more: str = "") -> Ring:
         """A call whose customer is reached at a port; the carrier has yet to connect."""
-        ring = Ring(len(self.callbacks.forms) + 1)
+        ring = Ring(len(self.callbacks.forms) + 1, customer)
         self.callbacks.forms[ring.sid] = []
         ring.leg = SignalWireLeg(
             self.engine,
@@ -283,6 +285,9 @@ class Scene:
         await self.attend(ring, await app.accept())
         for side in ring.sides:
             side.talk()
+        carrier, _ = ring.sides
+        while not carrier.frames:  # from now on the wheel has its rhythm
+            await asyncio.sleep(PERIOD)
         self.bystanders += 1
         return ring
 

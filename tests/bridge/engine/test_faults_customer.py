@@ -11,83 +11,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bridge.engine.websocket import FAST
-from bridge.limits import StreamLimits
-from tests.support.faults import FAULTS, Effect, Fault
-from tests.support.peers import Consumer
-from tests.support.relay import HEAD_END, Link, Relay
-from tests.support.talking import Ring, Scene, play
-from tests.support.verdicts import (
-    between_frames,
-    check_bystander,
-    check_end,
-    check_heard,
-    hang_up,
-    rhythm,
-)
-
-LIMITS = StreamLimits(connect_time=0.99)
-ENGINES = pytest.mark.parametrize("fast", [False, True] if FAST else [False])
-EVERY_FAULT = pytest.mark.parametrize("fault", FAULTS, ids=str)
-DIRECTIONS = pytest.mark.parametrize("two_way", [False, True], ids=["one-way", "two-way"])
-
-
-class Act:
-    """A stream whose customer is behind a relay, and a call beside it."""
-
-    def __init__(self, scene: Scene, beside: Ring, app: Consumer, relay: Relay) -> None:
-        self.scene = scene
-        self.beside = beside
-        self.app = app
-        self.relay = relay
-        self.ring: Ring
-        self.link: Link
-
-    async def dial(self, *, two_way: bool, more: str = "") -> None:
-        self.ring = self.scene.ring(self.relay.port, two_way=two_way, more=more)
-        await self.scene.dial(self.ring)
-        self.link = await self.relay.linked()
-
-    async def attend(self) -> None:
-        await self.scene.attend(self.ring, await self.app.accept())
-
-    def strike(self, fault: Fault) -> None:
-        """The network fails; what it had held goes on when it can."""
-        fault.strike(self.link)
-        if fault.effect is Effect.PASSES:
-            for way in self.link.ways:
-                way.go_on(let_go=True)
-
-    async def end(self, error: str = "", *, began: bool = True) -> None:
-        await check_end(self.scene, self.ring, self.relay, error, began=began)
-
-    async def hear_out(self) -> None:
-        """The stream ends as if nothing had been, and all frames have reached the customer."""
-        carrier, customer = self.ring.sides
-        carrier.hush()
-        await carrier.says("stop")
-        await self.end()
-        await customer.over()
-        check_heard(customer.frames, carrier.said)
-        assert customer.events[:2] == ["connected", "start"]
-        assert (customer.events[-1], customer.code, carrier.code) == ("stop", 1000, 1000)
-        assert self.ring.counters.frames_dropped == 0
-
-
-def act(
-    main: Callable[[Act], Awaitable[None]], *, fast: bool, limits: StreamLimits = LIMITS
-) -> None:
-    alone = rhythm(fast)
-
-    async def run(scene: Scene) -> None:
-        beside = await scene.bystander()
-        app = await scene.app()
-        relay = await scene.relay(app.port, bridge_connects=True)
-        await main(Act(scene, beside, app, relay))
-        await check_bystander(beside, alone)
-        hang_up(*relay.links)
-
-    play(run, fast=fast, limits=limits)
+from tests.support.acts import DIRECTIONS, ENGINES, EVERY_FAULT, Act, act
+from tests.support.faults import Effect, Fault
+from tests.support.relay import HEAD_END, Link
+from tests.support.verdicts import between_frames, hang_up
 
 
 # While the socket is being opened
@@ -166,10 +93,7 @@ async def _before_start_is_read(act: Act) -> None:
 
 async def _one_way(act: Act) -> None:
     """Audio goes to the customer, who has nothing to say."""
-    await act.dial(two_way=False)
-    await act.attend()
-    act.ring.sides[0].talk()
-    await asyncio.sleep(0.1)
+    await act.converse(two_way=False)
 
 
 async def _caller_alone(act: Act) -> None:
@@ -182,11 +106,7 @@ async def _caller_alone(act: Act) -> None:
 
 async def _both_ways(act: Act) -> None:
     """Audio goes both ways."""
-    await act.dial(two_way=True)
-    await act.attend()
-    for side in act.ring.sides:
-        side.talk()
-    await asyncio.sleep(0.1)
+    await act.converse(two_way=True)
 
 
 async def _mark_pending(act: Act) -> None:
@@ -214,7 +134,7 @@ def test_while_open(reach: Callable[[Act], Awaitable[None]], fault: Fault, fast:
 
     async def main(act: Act) -> None:
         await reach(act)
-        carrier, customer = act.ring.sides
+        carrier, _ = act.ring.sides
         await between_frames()
         struck = asyncio.get_running_loop().time()
         act.strike(fault)
@@ -227,7 +147,6 @@ def test_while_open(reach: Callable[[Act], Awaitable[None]], fault: Fault, fast:
             return
         assert not act.ring.ended.is_set()
         if fault.effect is Effect.PASSES:
-            customer.hush()
             await act.hear_out()
             if reach is _mark_pending:
                 assert carrier.marks == ["m"]
@@ -250,7 +169,7 @@ def test_in_the_closing_handshake(two_way: bool, fault: Fault, fast: bool) -> No
     """The stream has ended when the close frame goes out; what comes of that is no error."""
 
     async def main(act: Act) -> None:
-        await (_both_ways if two_way else _one_way)(act)
+        await act.converse(two_way=two_way)
         carrier, customer = act.ring.sides
         await between_frames()
         act.link.back.hold(0)
@@ -272,7 +191,7 @@ def test_when_the_customer_closes(two_way: bool, fault: Fault, fast: bool) -> No
     """The customer's close frame ends the stream; the network fails before our answer is out."""
 
     async def main(act: Act) -> None:
-        await (_both_ways if two_way else _one_way)(act)
+        await act.converse(two_way=two_way)
         carrier, customer = act.ring.sides
         await between_frames()
         act.link.out.hold(0)
