@@ -1,0 +1,217 @@
+"""The network between the bridge and the carrier fails, at every state of a stream.
+
+Time is virtual, the sockets are real. Whatever happens, the customer gets what reached the bridge,
+`stop` and a clean close; a carrier that is gone without a word is given up in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from websockets.exceptions import InvalidHandshake
+
+from tests.support.acts import DIRECTIONS, ENGINES, EVERY_FAULT, LIMITS, Act, act
+from tests.support.faults import NOT_READING, Effect, Fault
+from tests.support.talking import now
+from tests.support.verdicts import between_frames, bridges_sockets, hang_up
+
+TWO_CHECKS = 2 * LIMITS.carrier_idle
+
+
+async def _connecting(act: Act) -> asyncio.Task[None]:
+    """A two-way call whose carrier's handshake is on its way through the relay."""
+    act.ring_up(two_way=True)
+
+    async def dial() -> None:
+        with suppress(OSError, EOFError, InvalidHandshake):
+            await act.scene.dial(act.ring, act.relay.port)
+
+    dialling = asyncio.create_task(dial())
+    act.link = await act.relay.linked()
+    return dialling
+
+
+@ENGINES
+@EVERY_FAULT
+def test_in_the_answer(fault: Fault, fast: bool) -> None:
+    """The carrier is let in and does not know it yet: the stream has begun, and ends if it must."""
+
+    async def main(act: Act) -> None:
+        act.relay.prepare = lambda link: link.out.hold(40)
+        dialling = await _connecting(act)
+        await act.link.out.held.wait()
+        await act.attend()
+        await between_frames()
+        act.strike(fault)
+        if fault.effect is Effect.PASSES:
+            await dialling
+            carrier, _ = act.ring.sides
+            carrier.talk()
+            await asyncio.sleep(0.2)
+            carrier.hush()
+            await asyncio.sleep(0.5)
+            await act.hear_out()
+            return
+        await act.end(given=0)
+        hang_up(act.link)
+        await dialling
+        customer = act.ring.customer
+        assert customer is not None
+        assert (customer.events[-1], customer.code) == ("stop", 1000)
+
+    act(main, fast=fast, at_carrier=True)
+
+
+async def _before_start(act: Act) -> None:
+    """The socket is open, and the carrier has yet to say what it sends."""
+    await act.dial(two_way=True, start=False)
+    await act.attend()
+
+
+async def _one_way(act: Act) -> None:
+    """Audio goes to the customer, who has nothing to say."""
+    await act.converse(two_way=False)
+
+
+async def _both_ways(act: Act) -> None:
+    """Audio goes both ways."""
+    await act.converse(two_way=True)
+
+
+async def _mark_pending(act: Act) -> None:
+    """The carrier has a mark, and has yet to play what is before it."""
+    await act.dial(two_way=True)
+    await act.attend()
+    carrier, customer = act.ring.sides
+    carrier.talk()
+    for _ in range(3):
+        await customer.frame()
+    await customer.says("mark", mark={"name": "m"})
+    while not carrier.marks:
+        await asyncio.sleep(0.02)
+
+
+async def _not_read(act: Act) -> None:
+    """The carrier has left so much unread that it is sent no more: audio waits to be played."""
+    await act.dial(two_way=True)
+    await act.attend()
+    carrier, customer = act.ring.sides
+    carrier.talk()
+    act.link.stop_reading()
+    while not act.ring.leg._blocked:
+        await customer.says("mark", mark={"name": "m" * 5_000})
+        await asyncio.sleep(0.02)
+    await customer.frame()
+
+
+@ENGINES
+@EVERY_FAULT
+@pytest.mark.parametrize("reach", [_before_start, _one_way, _both_ways, _mark_pending, _not_read])
+def test_while_open(reach: Callable[[Act], Awaitable[None]], fault: Fault, fast: bool) -> None:
+    """Delay and pieces change nothing; a lost carrier is the customer's `stop`, at once.
+
+    A carrier that is not heard is asked, and given up when it does not answer; one that does not
+    read is no reason to end a call.
+    """
+
+    async def main(act: Act) -> None:
+        await reach(act)
+        carrier, customer = act.ring.sides
+        await between_frames()
+        struck, reached = now(), len(carrier.said)
+        act.strike(fault)
+        if fault.effect is Effect.ENDS:
+            await act.end(given=reached)
+            assert act.ring.ended_at == pytest.approx(struck, abs=1e-6)
+            (entry,) = act.ring.story.told("carrier.closed")
+            assert entry.level == "warning"
+        elif fault.effect is Effect.PASSES:
+            await asyncio.sleep(0.3)
+            await act.scene.start(act.ring)
+            await between_frames()
+            for side in act.ring.sides:
+                side.hush()
+            await asyncio.sleep(0.7)
+            await act.hear_out()
+            heard = [number for _, number in carrier.frames]
+            assert heard == [number for _, number in customer.said]
+        elif fault is NOT_READING and reach is not _before_start:
+            await asyncio.sleep(2 * TWO_CHECKS)
+            await between_frames()
+            assert not act.ring.ended.is_set()
+            await carrier.says("stop")
+            await act.end()
+        else:
+            await act.ring.ended.wait()
+            assert now() - struck <= 1.5 * TWO_CHECKS
+            assert act.ring.story.codes("carrier.idle") == [31953, 31953]
+            await act.end(given=reached)
+        await customer.over()
+        check = [number for _, number in customer.frames]
+        assert check == list(range(act.ring.counters.frames_sent))
+        assert (customer.events[-1], customer.code) == ("stop", 1000)
+
+    act(main, fast=fast, at_carrier=True, limits=replace(LIMITS, unsent_size=1_000))
+
+
+@ENGINES
+@EVERY_FAULT
+@DIRECTIONS
+@pytest.mark.parametrize("ours", [False, True], ids=["by the carrier", "by us"])
+def test_while_closing(ours: bool, two_way: bool, fault: Fault, fast: bool) -> None:
+    """The stream has ended already, and the carrier's socket is gone in a second at most."""
+
+    async def main(act: Act) -> None:
+        await act.converse(two_way=two_way)
+        carrier, customer = act.ring.sides
+        await between_frames()
+        (act.link.back if ours else act.link.out).hold(0)
+        closing = None
+        if ours:
+            act.ring.leg.stop()
+        else:
+            closing = asyncio.create_task(carrier.connection.close())
+        await act.ring.ended.wait()
+        carrier.hush()
+        act.strike(fault)
+        await act.end()
+        await customer.over()
+        assert (customer.events[-1], customer.code) == ("stop", 1000)
+        hang_up(act.link)
+        if closing is not None:
+            await closing
+
+    act(main, fast=fast, at_carrier=True)
+
+
+@ENGINES
+@EVERY_FAULT
+def test_in_the_request(fault: Fault, fast: bool) -> None:
+    """Until the carrier's request is whole nothing begins, and it must come in time."""
+
+    async def main(act: Act) -> None:
+        act.relay.prepare = lambda link: link.back.hold(40)
+        dialling = await _connecting(act)
+        await act.link.back.held.wait()
+        await between_frames()
+        struck = now()
+        act.strike(fault)
+        if fault.effect is Effect.PASSES:
+            await act.attend()
+            await dialling
+            await act.ring.story.until("carrier.start")
+            await act.hear_out()
+            return
+        while bridges_sockets(act.scene, act.ring):
+            await asyncio.sleep(0.1)
+        assert now() - struck <= (0.1 if fault.effect is Effect.ENDS else 5.1)
+        assert not act.ring.story.call.timeline.entries
+        assert act.scene.callbacks.of(act.ring) == []
+        hang_up(act.link)
+        await dialling
+
+    act(main, fast=fast, at_carrier=True)
