@@ -25,9 +25,10 @@ class Traffic(Enum):
 
 
 class _End:
-    """One connected socket: its TCP state, and bytes sent, not sent and received."""
+    """One connected socket: its TCP state, bytes sent, not sent and received; whether it is read."""
 
-    def __init__(self, info: bytes) -> None:
+    def __init__(self, info: bytes, reads: bool) -> None:
+        self.reads = reads
         self.state = info[0]
         (self.received,) = struct.unpack_from("Q", info, 128)
         (self.unsent,) = struct.unpack_from("I", info, 144)
@@ -69,12 +70,15 @@ class Loopback:
             info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _SIZE)
             if len(info) < _SIZE:
                 return Traffic.UNKNOWN
-            ends[own, peer] = _End(info)
+            ends[own, peer] = _End(info, self._transports[connection.fileno()].is_reading())
         found = Traffic.NOTHING
         for (own, peer), end in ends.items():
             other = ends.get((peer, own))
-            if other is not None and other.received < end.sent:
-                return Traffic.SOMETHING
-            if end.unsent or (other is None and end.state in _OPEN):
+            if other is None:
+                if end.unsent or end.state in _OPEN:
+                    found = Traffic.UNKNOWN
+            elif end.unsent or other.received < end.sent:
+                if other.reads:
+                    return Traffic.SOMETHING
                 found = Traffic.UNKNOWN
         return found

@@ -264,13 +264,12 @@ class Relay:
     `bridge_connects`: whether it is the bridge that connects to the relay, or its peer.
     """
 
-    def __init__(self, target: int, *, bridge_connects: bool, receive_buffer: int) -> None:
+    def __init__(self, target: int, *, bridge_connects: bool) -> None:
         self.links: list[Link] = []
         self.prepare: Callable[[Link], None] = lambda _: None
         self.port = 0
         self._target = target
         self._bridge_connects = bridge_connects
-        self._receive_buffer = receive_buffer
         self._connecting: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
 
@@ -300,7 +299,6 @@ class Relay:
     async def _connect(self, link: Link, end: End) -> None:
         connection = socket.socket()
         connection.setblocking(False)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
         loop = asyncio.get_running_loop()
         # What is said before the other side is there waits in the queue.
         for way in link.ways:
@@ -316,17 +314,11 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(
-    target: int, *, bridge_connects: bool, receive_buffer: int = 4_096
-) -> AsyncIterator[Relay]:
-    """A relay to a port of this machine. A small `receive_buffer` has a peer that does not read
-    felt soon."""
-    made = Relay(target, bridge_connects=bridge_connects, receive_buffer=receive_buffer)
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    listener.bind((HOST, 0))
-    server = await asyncio.get_running_loop().create_server(made._accepted, sock=listener)
-    made.port = listener.getsockname()[1]
+async def relay(target: int, *, bridge_connects: bool) -> AsyncIterator[Relay]:
+    """A relay to a port of this machine."""
+    made = Relay(target, bridge_connects=bridge_connects)
+    server = await asyncio.get_running_loop().create_server(made._accepted, HOST, 0)
+    made.port = server.sockets[0].getsockname()[1]
     async with server:
         yield made
         for link in made.links:

@@ -30,6 +30,11 @@ from twiml.actions import Stream
 
 PERIOD = 0.020
 CUSTOMERS_TURN = 0.007  # after the carrier's: nobody speaks at the moment somebody listens
+CARRIERS_FRAME = (
+    '{"event":"media","sequenceNumber":"%(number)d","media":{"track":"inbound",'
+    '"chunk":"%(number)d","timestamp":"%(time)d","payload":"%(payload)s"}}'
+)
+CUSTOMERS_FRAME = '{"event":"media","streamSid":"%s","media":{"payload":"%%(payload)s"}}'
 _ENOUGH = 60.0  # virtual seconds of a scene
 Frames = list[tuple[float, int]]
 Result = TypeVar("Result")
@@ -55,14 +60,15 @@ def now() -> float:
 class Party:
     """One end of a call's way: says a frame every 20 ms when told to, and notes what it hears."""
 
-    def __init__(self, connection: Connection, template: dict[str, Any], turn: float) -> None:
+    def __init__(self, connection: Connection, sid: str, frame: str, turn: float) -> None:
         self.connection = connection
         self.events: list[str] = []
         self.frames: Frames = []
         self.marks: list[str] = []
         self.said: Frames = []
         self.closed_at: float | None = None
-        self._template = template
+        self._sid = sid
+        self._frame = frame
         self._turn = turn
         self._numbers = itertools.count()
         self._reader = asyncio.create_task(self._read())
@@ -75,14 +81,14 @@ class Party:
 
     async def says(self, event: str, **fields: Any) -> None:
         with suppress(ConnectionClosed):
-            await self.connection.send(json.dumps(self._template | {"event": event} | fields))
+            await self.connection.send(json.dumps({"event": event, "streamSid": self._sid} | fields))
 
     async def frame(self) -> None:
         number = next(self._numbers)
         payload = base64.b64encode(audio(number)).decode()
-        media = {"track": "inbound", "timestamp": str(20 * number), "payload": payload}
         self.said.append((now(), number))
-        await self.says("media", sequenceNumber="9", media=media)
+        with suppress(ConnectionClosed):
+            await self.connection.send(self._frame % {"number": number, "time": 20 * number, "payload": payload})
 
     def talk(self) -> None:
         """Speak from now on, until the connection ends or `hush`."""
@@ -261,7 +267,7 @@ class Scene:
             compression=None,
             close_timeout=5,
         )
-        ring.carrier = self._takes_part(Party(connection, {"streamSid": "carrier's"}, 0.0))
+        ring.carrier = self._takes_part(Party(connection, "carrier's", CARRIERS_FRAME, 0.0))
         if start:
             await self.start(ring)
 
@@ -274,7 +280,7 @@ class Scene:
     async def attend(self, ring: Ring, connection: Connection) -> None:
         """Let the customer's side of a connection take part in a call."""
         ring.customer = self._takes_part(
-            Party(connection, {"streamSid": ring.sid}, CUSTOMERS_TURN)
+            Party(connection, ring.sid, CUSTOMERS_FRAME % ring.sid, CUSTOMERS_TURN)
         )
 
     async def bystander(self) -> Ring:
