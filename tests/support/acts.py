@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 import pytest
 
 from bridge.engine.websocket import FAST
 from bridge.limits import StreamLimits
-from tests.support.faults import FAULTS, Effect, Fault
+from tests.support.faults import Effect, Fault
 from tests.support.peers import Consumer
 from tests.support.relay import Link, Relay
 from tests.support.talking import Ring, Scene, play
@@ -17,8 +18,9 @@ from tests.support.verdicts import check_bystander, check_end, check_heard, hang
 
 LIMITS = StreamLimits(connect_time=0.99, carrier_idle=0.39)
 ENGINES = pytest.mark.parametrize("fast", [False, True] if FAST else [False])
-EVERY_FAULT = pytest.mark.parametrize("fault", FAULTS, ids=str)
 DIRECTIONS = pytest.mark.parametrize("two_way", [False, True], ids=["one-way", "two-way"])
+
+Case = TypeVar("Case")
 
 
 class Act:
@@ -37,11 +39,17 @@ class Act:
         port = self.app.port if self._at_carrier else self.relay.port
         self.ring = self.scene.ring(port, two_way=two_way, more=more)
 
+    async def relayed(self) -> None:
+        """Wait until the relay is on both sides connected."""
+        self.link = await self.relay.linked()
+        if self._at_carrier:
+            self.ring.carrier_port = self.link.near.port
+
     async def dial(self, *, two_way: bool, more: str = "", start: bool = True) -> None:
         """A call whose carrier is connected."""
         self.ring_up(two_way=two_way, more=more)
         await self.scene.dial(self.ring, self.relay.port if self._at_carrier else 0, start=start)
-        self.link = await self.relay.linked()
+        await self.relayed()
 
     async def attend(self) -> None:
         """The customer answers."""
@@ -83,22 +91,33 @@ class Act:
 
 
 def act(
-    main: Callable[[Act], Awaitable[None]],
+    main: Callable[[Act, Case], Awaitable[None]],
+    cases: Iterable[Case],
     *,
     fast: bool,
     limits: StreamLimits = LIMITS,
     at_carrier: bool = False,
 ) -> None:
-    """Run a scene of one stream and a call beside it, which must not notice."""
+    """Run one scene: for each case a stream of its own, all at once, and a call beside them which
+    must not notice."""
     alone = rhythm(fast)
 
-    async def run(scene: Scene) -> None:
-        beside = await scene.bystander()
+    async def one(scene: Scene, case: Case) -> None:
         app = await scene.app()
         target = scene.door if at_carrier else app.port
         relay = await scene.relay(target, bridge_connects=not at_carrier)
-        await main(Act(scene, app, relay, at_carrier=at_carrier))
-        await check_bystander(beside, alone)
+        try:
+            await main(Act(scene, app, relay, at_carrier=at_carrier), case)
+        except Exception as error:
+            error.add_note(f"This was the case of: {case}.")
+            raise
         hang_up(*relay.links)
+
+    async def run(scene: Scene) -> None:
+        beside = await scene.bystander()
+        async with asyncio.TaskGroup() as streams:
+            for case in cases:
+                streams.create_task(one(scene, case))
+        await check_bystander(beside, alone)
 
     play(run, fast=fast, limits=limits)

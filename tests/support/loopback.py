@@ -59,7 +59,7 @@ class Loopback:
             yield known
 
     def traffic(self) -> Traffic:
-        """What has been sent and has not come yet.
+        """What has been sent and has not come yet, to those who read.
 
         A socket whose other end is not here may have an end of data coming that nobody can see.
         """
@@ -77,8 +77,6 @@ class Loopback:
             if other is None:
                 if end.unsent or end.state in _OPEN:
                     found = Traffic.UNKNOWN
-            elif end.unsent or other.received < end.sent:
-                if other.reads:
-                    return Traffic.SOMETHING
-                found = Traffic.UNKNOWN
+            elif other.reads and (end.unsent or other.received < end.sent):
+                return Traffic.SOMETHING
         return found

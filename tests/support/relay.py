@@ -29,6 +29,7 @@ class End(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
+        self.port = 0
         self.gives: Way
         self.takes: Way
         self.made: Callable[[End], None] = lambda _: None
@@ -37,6 +38,7 @@ class End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(0)
+        self.port = transport.get_extra_info("sockname")[1]
         self.made(self)
 
     def data_received(self, data: bytes) -> None:

@@ -81,14 +81,18 @@ class Party:
 
     async def says(self, event: str, **fields: Any) -> None:
         with suppress(ConnectionClosed):
-            await self.connection.send(json.dumps({"event": event, "streamSid": self._sid} | fields))
+            await self.connection.send(
+                json.dumps({"event": event, "streamSid": self._sid} | fields)
+            )
 
     async def frame(self) -> None:
         number = next(self._numbers)
         payload = base64.b64encode(audio(number)).decode()
         self.said.append((now(), number))
         with suppress(ConnectionClosed):
-            await self.connection.send(self._frame % {"number": number, "time": 20 * number, "payload": payload})
+            await self.connection.send(
+                self._frame % {"number": number, "time": 20 * number, "payload": payload}
+            )
 
     def talk(self) -> None:
         """Speak from now on, until the connection ends or `hush`."""
@@ -133,6 +137,8 @@ class Ring:
         self.sid = f"MZ{number:032x}"
         self.port = port
         """Where its customer is reached."""
+        self.carrier_port = 0
+        """What its carrier is connected from, as the door sees it."""
         self.story = Story()
         self.leg: SignalWireLeg
         self.ended_at: float | None = None
@@ -195,7 +201,6 @@ class Scene:
         self.door = 0
         self.loopback = Loopback(asyncio.get_running_loop())
         self.fast = engine.connector.fast
-        self.bystanders = 0
         self._stack = stack
         self._parties: list[Party] = []
         self._relays: list[Relay] = []
@@ -220,9 +225,7 @@ class Scene:
         await self._stack.enter_async_context(server)
 
     async def relay(self, target: int, *, bridge_connects: bool) -> Relay:
-        made = await self._stack.enter_async_context(
-            relay(target, bridge_connects=bridge_connects)
-        )
+        made = await self._stack.enter_async_context(relay(target, bridge_connects=bridge_connects))
         self._relays.append(made)
         return made
 
@@ -267,6 +270,7 @@ class Scene:
             compression=None,
             close_timeout=5,
         )
+        ring.carrier_port = connection.local_address[1]
         ring.carrier = self._takes_part(Party(connection, "carrier's", CARRIERS_FRAME, 0.0))
         if start:
             await self.start(ring)
@@ -294,13 +298,15 @@ class Scene:
         carrier, _ = ring.sides
         while not carrier.frames:  # from now on the wheel has its rhythm
             await asyncio.sleep(PERIOD)
-        self.bystanders += 1
         return ring
 
-    @property
-    def carriers(self) -> int:
-        """How many carriers' sockets are not closed on our side."""
-        return sum(own == (HOST, self.door) for _, own, _ in self.loopback.sockets())
+    def sockets_of(self, ring: Ring) -> int:
+        """How many sockets the bridge has open for a call: to its carrier, and to its customer."""
+        carriers, customers = (HOST, ring.carrier_port), (HOST, ring.port)
+        return sum(
+            peer == customers or (own == (HOST, self.door) and peer == carriers)
+            for _, own, peer in self.loopback.sockets()
+        )
 
     async def app(self) -> Consumer:
         """A customer's server."""

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.peers import HOST
 from tests.support.relay import Link
 from tests.support.talking import PERIOD, Frames, Ring, Scene, now, play
 
@@ -21,12 +20,6 @@ async def between_frames() -> None:
     await asyncio.sleep(ticks * PERIOD + 0.013 - asyncio.get_running_loop().time())
 
 
-def bridges_sockets(scene: Scene, ring: Ring) -> int:
-    """How many sockets the bridge has open for a call: to its carrier, and to its customer."""
-    to_customer = sum(peer == (HOST, ring.port) for _, _, peer in scene.loopback.sockets())
-    return scene.carriers - scene.bystanders + to_customer
-
-
 async def check_end(
     scene: Scene, ring: Ring, error: str = "", *, began: bool = True, given: int | None = None
 ) -> None:
@@ -37,7 +30,7 @@ async def check_end(
     await ring.ended.wait()
     assert ring.ended_at is not None
     await asyncio.sleep(max(0.0, ring.ended_at + scene.engine.limits.close_time - now() + 0.001))
-    assert bridges_sockets(scene, ring) == 0
+    assert scene.sockets_of(ring) == 0
     beginning = ("stream-started", "") if began else ("stream-error", error)
     end = ("stream-stopped", error if began else "")
     assert scene.callbacks.of(ring) == [beginning, end]

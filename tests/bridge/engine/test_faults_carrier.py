@@ -14,10 +14,10 @@ from dataclasses import replace
 import pytest
 from websockets.exceptions import InvalidHandshake
 
-from tests.support.acts import DIRECTIONS, ENGINES, EVERY_FAULT, LIMITS, Act, act
-from tests.support.faults import NOT_READING, STARVED, Effect, Fault
+from tests.support.acts import DIRECTIONS, ENGINES, LIMITS, Act, act
+from tests.support.faults import FAULTS, NOT_READING, STARVED, Effect, Fault
 from tests.support.talking import now
-from tests.support.verdicts import between_frames, bridges_sockets, hang_up
+from tests.support.verdicts import between_frames, hang_up
 
 TWO_CHECKS = 2 * LIMITS.carrier_idle
 
@@ -31,16 +31,15 @@ async def _connecting(act: Act) -> asyncio.Task[None]:
             await act.scene.dial(act.ring, act.relay.port)
 
     dialling = asyncio.create_task(dial())
-    act.link = await act.relay.linked()
+    await act.relayed()
     return dialling
 
 
 @ENGINES
-@EVERY_FAULT
-def test_in_the_answer(fault: Fault, fast: bool) -> None:
+def test_in_the_answer(fast: bool) -> None:
     """The carrier is let in and does not know it yet: the stream has begun, and ends if it must."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         act.relay.prepare = lambda link: link.out.hold(40)
         dialling = await _connecting(act)
         await act.link.out.held.wait()
@@ -63,7 +62,7 @@ def test_in_the_answer(fault: Fault, fast: bool) -> None:
         assert customer is not None
         assert (customer.events[-1], customer.code) == ("stop", 1000)
 
-    act(main, fast=fast, at_carrier=True)
+    act(main, FAULTS, fast=fast, at_carrier=True)
 
 
 async def _before_start(act: Act) -> None:
@@ -109,19 +108,17 @@ async def _not_read(act: Act) -> None:
 
 
 @ENGINES
-@EVERY_FAULT
 @pytest.mark.parametrize("reach", [_before_start, _one_way, _both_ways, _mark_pending, _not_read])
-def test_while_open(reach: Callable[[Act], Awaitable[None]], fault: Fault, fast: bool) -> None:
+def test_while_open(reach: Callable[[Act], Awaitable[None]], fast: bool) -> None:
     """Delay and pieces change nothing; a lost carrier is the customer's `stop`, at once.
 
     A carrier that is not heard is asked, and given up when it does not answer; one that does not
     read is no reason to end a call.
     """
 
-    # Who does not read can still speak, and who is silent may take his time for an answer.
-    answers = (fault is STARVED) if reach is _before_start else (fault is NOT_READING)
-
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
+        # Who does not read can still speak, and who is silent may take his time for an answer.
+        answers = (fault is STARVED) if reach is _before_start else (fault is NOT_READING)
         await reach(act)
         carrier, customer = act.ring.sides
         await between_frames()
@@ -160,17 +157,16 @@ def test_while_open(reach: Callable[[Act], Awaitable[None]], fault: Fault, fast:
         assert check == list(range(act.ring.counters.frames_sent))
         assert (customer.events[-1], customer.code) == ("stop", 1000)
 
-    act(main, fast=fast, at_carrier=True, limits=replace(LIMITS, unsent_size=1_000))
+    act(main, FAULTS, fast=fast, at_carrier=True, limits=replace(LIMITS, unsent_size=1_000))
 
 
 @ENGINES
-@EVERY_FAULT
 @DIRECTIONS
 @pytest.mark.parametrize("ours", [False, True], ids=["by the carrier", "by us"])
-def test_while_closing(ours: bool, two_way: bool, fault: Fault, fast: bool) -> None:
+def test_while_closing(ours: bool, two_way: bool, fast: bool) -> None:
     """The stream has ended already, and the carrier's socket is gone in a second at most."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         await act.converse(two_way=two_way)
         carrier, customer = act.ring.sides
         await between_frames()
@@ -190,15 +186,14 @@ def test_while_closing(ours: bool, two_way: bool, fault: Fault, fast: bool) -> N
         if closing is not None:
             await closing
 
-    act(main, fast=fast, at_carrier=True)
+    act(main, FAULTS, fast=fast, at_carrier=True)
 
 
 @ENGINES
-@EVERY_FAULT
-def test_in_the_request(fault: Fault, fast: bool) -> None:
+def test_in_the_request(fast: bool) -> None:
     """Until the carrier's request is whole nothing begins, and it must come in time."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         act.relay.prepare = lambda link: link.back.hold(40)
         dialling = await _connecting(act)
         await act.link.back.held.wait()
@@ -211,7 +206,7 @@ def test_in_the_request(fault: Fault, fast: bool) -> None:
             await act.ring.story.until("carrier.start")
             await act.hear_out()
             return
-        while bridges_sockets(act.scene, act.ring):
+        while act.scene.sockets_of(act.ring):
             await asyncio.sleep(0.1)
         assert now() - struck <= (0.1 if fault.effect is Effect.ENDS else 5.1)
         assert not act.ring.story.call.timeline.entries
@@ -219,4 +214,4 @@ def test_in_the_request(fault: Fault, fast: bool) -> None:
         hang_up(act.link)
         await dialling
 
-    act(main, fast=fast, at_carrier=True)
+    act(main, FAULTS, fast=fast, at_carrier=True)

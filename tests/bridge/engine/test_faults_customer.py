@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.support.acts import DIRECTIONS, ENGINES, EVERY_FAULT, Act, act
-from tests.support.faults import Effect, Fault
+from tests.support.acts import DIRECTIONS, ENGINES, Act, act
+from tests.support.faults import FAULTS, Effect, Fault
 from tests.support.relay import HEAD_END, Link
 from tests.support.verdicts import between_frames, hang_up
-
 
 # While the socket is being opened
 
@@ -32,18 +31,15 @@ def _in_the_answer(link: Link) -> None:
     link.back.hold(40)
 
 
-HANDSHAKE = pytest.mark.parametrize(
-    "place", [_before_the_request, _before_the_answer, _in_the_answer]
-)
+PLACES = (_before_the_request, _before_the_answer, _in_the_answer)
 
 
 @ENGINES
-@EVERY_FAULT
-@HANDSHAKE
-def test_in_the_handshake(place: Callable[[Link], None], fault: Fault, fast: bool) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_in_the_handshake(place: Callable[[Link], None], fast: bool) -> None:
     """A handshake that gets through late is a start, one that breaks is 31903, none is 31901."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         act.relay.prepare = place
         await act.dial(two_way=True)
         assert act.ring.carrier is not None
@@ -59,15 +55,14 @@ def test_in_the_handshake(place: Callable[[Link], None], fault: Fault, fast: boo
         await between_frames()
         await act.hear_out()
 
-    act(main, fast=fast)
+    act(main, FAULTS, fast=fast)
 
 
 @ENGINES
-@HANDSHAKE
-def test_a_call_that_ends_in_the_handshake(place: Callable[[Link], None], fast: bool) -> None:
+def test_a_call_that_ends_in_the_handshake(fast: bool) -> None:
     """The carrier goes while the customer's server says nothing: an error, and nothing is left."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, place: Callable[[Link], None]) -> None:
         act.relay.prepare = place
         await act.dial(two_way=False)
         assert act.ring.carrier is not None
@@ -77,7 +72,7 @@ def test_a_call_that_ends_in_the_handshake(place: Callable[[Link], None], fast: 
         await act.end("31900", began=False)
         assert act.ring.counters.frames_dropped == 1
 
-    act(main, fast=fast)
+    act(main, PLACES, fast=fast)
 
 
 # While it is open
@@ -122,17 +117,16 @@ async def _mark_pending(act: Act) -> None:
 
 
 @ENGINES
-@EVERY_FAULT
 @pytest.mark.parametrize(
     "reach", [_before_start_is_read, _one_way, _caller_alone, _both_ways, _mark_pending]
 )
-def test_while_open(reach: Callable[[Act], Awaitable[None]], fault: Fault, fast: bool) -> None:
+def test_while_open(reach: Callable[[Act], Awaitable[None]], fast: bool) -> None:
     """Delay and pieces change nothing; a lost connection ends the stream at once with 31903.
 
     One that hangs is nobody's loss until the call ends, and then for a second at most.
     """
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         await reach(act)
         carrier, _ = act.ring.sides
         await between_frames()
@@ -156,19 +150,18 @@ def test_while_open(reach: Callable[[Act], Awaitable[None]], fault: Fault, fast:
             await act.end()
             assert carrier.code == 1000
 
-    act(main, fast=fast)
+    act(main, FAULTS, fast=fast)
 
 
 # While it is being closed
 
 
 @ENGINES
-@EVERY_FAULT
 @DIRECTIONS
-def test_in_the_closing_handshake(two_way: bool, fault: Fault, fast: bool) -> None:
+def test_in_the_closing_handshake(two_way: bool, fast: bool) -> None:
     """The stream has ended when the close frame goes out; what comes of that is no error."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         await act.converse(two_way=two_way)
         carrier, customer = act.ring.sides
         await between_frames()
@@ -181,16 +174,15 @@ def test_in_the_closing_handshake(two_way: bool, fault: Fault, fast: bool) -> No
             await customer.over()
             assert (customer.events[-1], customer.code) == ("stop", 1000)
 
-    act(main, fast=fast)
+    act(main, FAULTS, fast=fast)
 
 
 @ENGINES
-@EVERY_FAULT
 @DIRECTIONS
-def test_when_the_customer_closes(two_way: bool, fault: Fault, fast: bool) -> None:
+def test_when_the_customer_closes(two_way: bool, fast: bool) -> None:
     """The customer's close frame ends the stream; the network fails before our answer is out."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         await act.converse(two_way=two_way)
         carrier, customer = act.ring.sides
         await between_frames()
@@ -203,4 +195,4 @@ def test_when_the_customer_closes(two_way: bool, fault: Fault, fast: bool) -> No
         hang_up(*act.relay.links)
         await closing
 
-    act(main, fast=fast)
+    act(main, FAULTS, fast=fast)

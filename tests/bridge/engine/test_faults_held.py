@@ -16,9 +16,7 @@ from tests.support.verdicts import between_frames
 WAITING = 10
 LOST = 5
 SLOW = replace(LIMITS, unsent_size=1_000, waiting_frames=WAITING)
-SOME_FAULTS = pytest.mark.parametrize(
-    "fault", [fault for fault in FAULTS if fault is not SINGLE_BYTES], ids=str
-)
+SOME_FAULTS = [fault for fault in FAULTS if fault is not SINGLE_BYTES]
 POLICIES = pytest.mark.parametrize("policy", [WhenSlow.DROP_OLDEST, WhenSlow.DROP_NEWEST])
 
 
@@ -39,13 +37,12 @@ async def _fill(act: Act, more: int) -> int:
 
 
 @ENGINES
-@SOME_FAULTS
 @POLICIES
-def test_while_held(policy: WhenSlow, fault: Fault, fast: bool) -> None:
+def test_while_held(policy: WhenSlow, fast: bool) -> None:
     """What had to wait gets through when the network lets it, but for what the policy gave up."""
     two_way = policy is WhenSlow.DROP_OLDEST
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         await act.dial(two_way=two_way)
         await act.attend()
         carrier, customer = act.ring.sides
@@ -75,15 +72,14 @@ def test_while_held(policy: WhenSlow, fault: Fault, fast: bool) -> None:
             ]
             assert (customer.events[-1], customer.code) == ("stop", 1000)
 
-    act(main, fast=fast, limits=replace(SLOW, when_slow=policy))
+    act(main, SOME_FAULTS, fast=fast, limits=replace(SLOW, when_slow=policy))
 
 
 @ENGINES
-@SOME_FAULTS
-def test_while_the_slow_are_closed(fault: Fault, fast: bool) -> None:
+def test_while_the_slow_are_closed(fast: bool) -> None:
     """With that policy the stream ends with 31930, whatever the network does then, within 1 s."""
 
-    async def main(act: Act) -> None:
+    async def main(act: Act, fault: Fault) -> None:
         await act.dial(two_way=True, more="#slow=close")
         await act.attend()
         carrier, customer = act.ring.sides
@@ -99,4 +95,4 @@ def test_while_the_slow_are_closed(fault: Fault, fast: bool) -> None:
             assert customer.code == 1008
             assert "stop" not in customer.events
 
-    act(main, fast=fast, limits=SLOW)
+    act(main, SOME_FAULTS, fast=fast, limits=SLOW)
