@@ -25,7 +25,7 @@ class Traffic(Enum):
 
 
 class _End:
-    """One connected socket: its TCP state, bytes sent, not sent and received; whether it is read."""
+    """One connected socket: TCP state, bytes sent, not sent and received; whether it is read."""
 
     def __init__(self, info: bytes, reads: bool) -> None:
         self.reads = reads

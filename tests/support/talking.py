@@ -71,6 +71,7 @@ class Party:
         self._frame = frame
         self._turn = turn
         self._numbers = itertools.count()
+        self._news = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
         self._speaker: asyncio.Task[None] | None = None
 
@@ -102,6 +103,12 @@ class Party:
         if self._speaker is not None:
             self._speaker.cancel()
 
+    async def until(self, enough: Callable[[], bool]) -> None:
+        """Wait until what has been heard is enough."""
+        while not enough():
+            self._news.clear()
+            await self._news.wait()
+
     async def over(self) -> None:
         """Wait for the connection's end."""
         self.hush()
@@ -121,6 +128,7 @@ class Party:
             async for text in self.connection:
                 message = json.loads(text)
                 self.events.append(message["event"])
+                self._news.set()
                 match message["event"]:
                     case "media":
                         self.frames.append((now(), number_of(message["media"]["payload"])))
@@ -206,7 +214,7 @@ class Scene:
         self._relays: list[Relay] = []
         self._rings: dict[str, SignalWireLeg] = {}
 
-    def _accept(self, path: str, _headers: dict[str, str]) -> SignalWireLeg | Refusal:
+    def _accept(self, path: str, headers: dict[str, str]) -> SignalWireLeg | Refusal:
         return self._rings.pop(path.removeprefix("/"))
 
     async def open(self) -> None:
@@ -296,8 +304,7 @@ class Scene:
         for side in ring.sides:
             side.talk()
         carrier, _ = ring.sides
-        while not carrier.frames:  # from now on the wheel has its rhythm
-            await asyncio.sleep(PERIOD)
+        await carrier.until(lambda: bool(carrier.frames))  # from now on the wheel has its rhythm
         return ring
 
     def sockets_of(self, ring: Ring) -> int:

@@ -68,9 +68,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def left(self) -> list[object]:
         """Timers that have yet to fire, and sockets that are open."""
-        transports = list(self._transports.values())
-        timers = [timer for timer in self._scheduled if not timer.cancelled()]
-        return timers + [each for each in transports if getattr(each, "_sock", None)]
+        transports: dict[int, object] = dict(vars(self)["_transports"])
+        timers: list[asyncio.TimerHandle] = vars(self)["_scheduled"]
+        return [
+            *(timer for timer in timers if not timer.cancelled()),
+            *(each for each in transports.values() if getattr(each, "_sock", None)),
+        ]
 
     def stall(self, seconds: float) -> None:
         """The process does nothing for so long, as under load or when suspended."""

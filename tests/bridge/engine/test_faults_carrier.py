@@ -90,8 +90,7 @@ async def _mark_pending(act: Act) -> None:
     for _ in range(3):
         await customer.frame()
     await customer.says("mark", mark={"name": "m"})
-    while not carrier.marks:
-        await asyncio.sleep(0.02)
+    await carrier.until(lambda: bool(carrier.marks))
 
 
 async def _not_read(act: Act) -> None:
@@ -136,8 +135,7 @@ def test_while_open(reach: Callable[[Act], Awaitable[None]], fast: bool) -> None
             for side in act.ring.sides:
                 side.hush()
             await asyncio.sleep(0.4)
-            while len(carrier.frames) < len(customer.said):
-                await asyncio.sleep(0.1)
+            await carrier.until(lambda: len(carrier.frames) == len(customer.said))
             await act.hear_out()
             heard = [number for _, number in carrier.frames]
             assert heard == [number for _, number in customer.said]
@@ -198,7 +196,6 @@ def test_in_the_request(fast: bool) -> None:
         dialling = await _connecting(act)
         await act.link.back.held.wait()
         await between_frames()
-        struck = now()
         act.strike(fault)
         if fault.effect is Effect.PASSES:
             await act.attend()
@@ -206,9 +203,8 @@ def test_in_the_request(fast: bool) -> None:
             await act.ring.story.until("carrier.start")
             await act.hear_out()
             return
-        while act.scene.sockets_of(act.ring):
-            await asyncio.sleep(0.1)
-        assert now() - struck <= (0.1 if fault.effect is Effect.ENDS else 5.1)
+        await asyncio.sleep(0.01 if fault.effect is Effect.ENDS else 5.0)
+        assert act.scene.sockets_of(act.ring) == 0
         assert not act.ring.story.call.timeline.entries
         assert act.scene.callbacks.of(act.ring) == []
         hang_up(act.link)
