@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import httpx
@@ -68,7 +68,7 @@ async def web_app(document: str) -> AsyncIterator[App]:
 
 
 def open_files(service: Bridge) -> int:
-    return len(os.listdir(f"/proc/{service.process.pid}/fd"))
+    return sum(1 for _ in Path(f"/proc/{service.process.pid}/fd").iterdir())
 
 
 async def place(call: Carrier) -> CarrierStream:
