@@ -14,7 +14,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 from tests.support.peers import HOST
@@ -34,6 +34,7 @@ class End(asyncio.Protocol):
         self.takes: Way
         self.made: Callable[[End], None] = lambda _: None
         self._ends = 0  # of the two directions
+        self._said_all = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -61,12 +62,14 @@ class End(asyncio.Protocol):
         self.takes.go_on()
 
     def write(self, data: bytes | None) -> None:
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing() or self._said_all:
             return
         if data is not None:
             self.transport.write(data)
-        elif self.transport.can_write_eof():
-            self.transport.write_eof()
+        else:
+            self._said_all = True
+            with suppress(OSError):  # it has been reset, and its transport is about to learn that
+                self.transport.write_eof()
             self._one_over()
 
     def _one_over(self) -> None:

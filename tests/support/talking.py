@@ -351,15 +351,19 @@ async def scene(limits: StreamLimits, *, fast: bool) -> AsyncIterator[Scene]:
 def play(
     main: Callable[[Scene], Awaitable[Result]], *, fast: bool, limits: StreamLimits | None = None
 ) -> Result:
-    """Run a scene on a virtual clock; no task, timer or socket may be left when it is over."""
+    """Run a scene on a virtual clock; no task, timer or socket may be left when it is over, and no
+    callback may have failed."""
+    failures: list[dict[str, Any]] = []
 
     async def run() -> Result:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: failures.append(what))
         async with scene(limits or StreamLimits(), fast=fast) as made:
             result = await main(made)
         await asyncio.sleep(PERIOD)  # the wheel turns once more
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         assert not loop.left()
+        assert not failures, failures
         return result
 
     return run_virtually(run, grace=None)

@@ -7,16 +7,57 @@ one error and of one end, nothing is left behind, and a call beside it keeps its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from tests.support.acts import DIRECTIONS, ENGINES, Act, act
 from tests.support.faults import FAULTS, Effect, Fault
+from tests.support.peers import HOST
 from tests.support.relay import HEAD_END, Link
 from tests.support.verdicts import between_frames, hang_up
 
 # While the socket is being opened
+
+
+@contextmanager
+def _closed() -> Iterator[int]:
+    """A port that nobody listens at."""
+    with socket.socket() as kept:
+        kept.bind((HOST, 0))
+        yield kept.getsockname()[1]
+
+
+@contextmanager
+def _unanswering() -> Iterator[int]:
+    """A port that takes no notice of who wants to connect: its one place is taken."""
+    with socket.socket() as full, socket.socket() as first:
+        full.bind((HOST, 0))
+        full.listen(0)
+        first.connect(full.getsockname())
+        yield full.getsockname()[1]
+
+
+@ENGINES
+@pytest.mark.parametrize(("server", "code"), [(_closed, "31902"), (_unanswering, "31901")])
+def test_a_server_out_of_reach(
+    server: Callable[[], AbstractContextManager[int]], code: str, fast: bool
+) -> None:
+    """No connection is an error in time, and the carrier's stream ends in order."""
+
+    async def main(act: Act, two_way: bool) -> None:
+        with server() as port:
+            act.ring = act.scene.ring(port, two_way=two_way)
+            await act.scene.dial(act.ring)
+            carrier = act.ring.carrier
+            assert carrier is not None
+            carrier.talk()
+            await act.end(code, began=False)
+            assert carrier.code == 1000
+
+    act(main, [False, True], fast=fast)
 
 
 def _before_the_request(link: Link) -> None:
