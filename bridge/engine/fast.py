@@ -37,7 +37,7 @@ _RESPONSE = (
 _BUFFER = 2048  # of a socket that reads small frames; it grows with larger ones
 
 TEXT = WSMsgType.TEXT
-_MESSAGES = frozenset({TEXT, WSMsgType.BINARY})
+BINARY = WSMsgType.BINARY
 
 
 class Owner(Protocol):
@@ -175,13 +175,14 @@ class FastFrames(WSListener):
             return
         self.received += frame.payload_size + self._header
         kind, payload = frame.msg_type, frame.get_payload_as_bytes()
-        reserved = bool(frame.rsv1 or frame.rsv2 or frame.rsv3)
-        if kind not in _MESSAGES or not frame.fin or reserved or self._pieces.begun:
-            self._owner.frame(kind.value, bool(frame.fin), reserved, payload)
-        elif kind == TEXT:
+        whole = frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3 or self._pieces.begun)
+        if whole and kind is TEXT:
             self._owner.text(payload)
-        else:
+        elif whole and kind is BINARY:
             self._owner.binary(payload)
+        else:
+            reserved = bool(frame.rsv1 or frame.rsv2 or frame.rsv3)
+            self._owner.frame(kind.value, bool(frame.fin), reserved, payload)
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         if not self._silenced:

@@ -116,10 +116,11 @@ class StreamSession:
 
     def frame(self, track: str, payload: bytes, timestamp: int) -> None:
         """As `audio`, for one frame of 160 bytes whose payload has been checked."""
-        message = self.media.frame(track, payload, timestamp)
-        if message is not None:
-            self._send(message)
-        elif self.media.held:
+        media, socket = self.media, self._socket
+        message = media.frame(track, payload, timestamp)
+        if message is not None and socket is not None:
+            socket.send_text(message)
+        elif media.held:
             self._kept_waiting()
 
     def dtmf(self, digit: str) -> None:
@@ -188,10 +189,13 @@ class StreamSession:
         self._report()
 
     def text(self, data: bytes) -> None:
-        payload = self.media.received_frame(data)
+        media = self.media
+        payload = media.received_frame(data)
         if payload is not None and self._playback is not None:
-            self._discarded(self._playback.play_payload(payload))
-            if not self.media.counters.messages_received % _COUNTED:
+            discarded = self._playback.play_payload(payload)
+            if discarded:
+                self._discarded(discarded)
+            if not media.counters.messages_received % _COUNTED:
                 self._mind_rate()
             return
         request = self.media.received(data)
@@ -202,7 +206,9 @@ class StreamSession:
         if request is None or self._playback is None:
             return
         if isinstance(request, bytes):
-            self._discarded(self._playback.play(request))
+            discarded = self._playback.play(request)
+            if discarded:
+                self._discarded(discarded)
             return
         match request:
             case MarkSet(name=name):
@@ -215,9 +221,8 @@ class StreamSession:
                     self.mark_played(name)
 
     def _discarded(self, size: int) -> None:
-        if size:
-            self.media.overflowed(size)
-            self._notice()
+        self.media.overflowed(size)
+        self._notice()
 
     def binary(self, data: bytes) -> None:
         self.media.received_binary(data)
