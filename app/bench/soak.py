@@ -302,11 +302,11 @@ def lines(result: Result) -> list[str]:
         f"{result.minutes:g} minutes, {result.calls} calls at once, {result.ended} in all",
         f"frames: {result.sent} sent, {result.lost} lost; callbacks: {sum(result.events.values())}",
         f"memory: {first.rss / 2**20:.1f} MiB before, {last.rss / 2**20:.1f} MiB after",
-        f"memory's slope, second half: {result.slope:+.0f} KiB a minute, {verdict}",
+        f"memory's slope, second half: {result.slope:+z.0f} KiB a minute, {verdict}",
     ]
     told += [
         f"{name}: {getattr(first, name)} before, {getattr(last, name)} after;"
-        f" slope {result.growth(name):+.1f} a minute"
+        f" slope {result.growth(name):+z.1f} a minute"
         for name in ("files", "tasks", "threads")
     ]
     if result.late_p99 > LATE_MS:
@@ -328,7 +328,7 @@ def record(result: Result) -> dict[str, Any]:
     del told["delays"]
     return told | {
         "burst": result.burst.record() if result.burst else None,
-        "rss_kib_per_minute": round(result.slope, 1),
+        "rss_kib_per_minute": round(result.slope, 1) + 0.0,
         "files_per_minute": round(result.growth("files"), 2),
         "tasks_per_minute": round(result.growth("tasks"), 2),
         "rss_flat": result.flat,
