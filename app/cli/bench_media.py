@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -58,10 +58,23 @@ def _progress(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _print_json(record: dict[str, Any]) -> None:
+def _tell(
+    result: Result,
+    record: Callable[[Result], dict[str, Any]],
+    lines: Callable[[Result], Iterable[str]],
+    failed: Callable[[Result], bool],
+    *,
+    as_json: bool,
+) -> NoReturn:
+    """Print what came of it, for a machine or a person, and end the command with its status."""
     import orjson  # noqa: PLC0415
 
-    typer.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+    if as_json:
+        typer.echo(orjson.dumps(record(result), option=orjson.OPT_INDENT_2))
+    else:
+        for line in lines(result):
+            typer.echo(line)
+    raise typer.Exit(1 if failed(result) else 0)
 
 
 def _forks(text: str) -> tuple[int, ...]:
@@ -123,12 +136,7 @@ def media(
         return measure(plan, _progress)
 
     result = _run(work)
-    if as_json:
-        _print_json(record.record(result))
-    else:
-        for line in report.lines(result):
-            typer.echo(line)
-    raise typer.Exit(1 if figures.failed(result) else 0)
+    _tell(result, record.record, report.lines, figures.failed, as_json=as_json)
 
 
 def latency(
@@ -141,12 +149,7 @@ def latency(
     from app.bench.variants import environment as read  # noqa: PLC0415
 
     result = _run(lambda: bench.measure(calls, read(environment or ()), _progress))
-    if as_json:
-        _print_json(bench.record(result))
-    else:
-        for line in bench.lines(result):
-            typer.echo(line)
-    raise typer.Exit(1 if bench.failed(result) else 0)
+    _tell(result, bench.record, bench.lines, bench.failed, as_json=as_json)
 
 
 def soak(
@@ -183,9 +186,4 @@ def soak(
         )
 
     result = _run(work)
-    if as_json:
-        _print_json(bench.record(result))
-    else:
-        for line in bench.lines(result):
-            typer.echo(line)
-    raise typer.Exit(1 if bench.failed(result) else 0)
+    _tell(result, bench.record, bench.lines, bench.failed, as_json=as_json)
