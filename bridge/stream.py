@@ -266,13 +266,6 @@ class MediaStream:
         if self.held:
             self._wait(Waiting(track, payload, timestamp))
             return None
-        if clock.timestamp + FRAME_MS == timestamp and clock.chunk and not clock.tail:
-            # Nearly every frame: the next one, in time.
-            clock.timestamp = timestamp
-            clock.chunk += 1
-            self._sequence += 1
-            self.counters.frames_sent += 1
-            return clock.template % (self._sequence, clock.chunk, timestamp, payload)
         if clock.tail:
             (message,) = self._reframed(clock, binascii.a2b_base64(payload), timestamp)
             return message

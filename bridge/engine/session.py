@@ -192,9 +192,7 @@ class StreamSession:
         media = self.media
         payload = media.received_frame(data)
         if payload is not None and self._playback is not None:
-            discarded = self._playback.play_payload(payload)
-            if discarded:
-                self._discarded(discarded)
+            self._discarded(self._playback.play_payload(payload))
             if not media.counters.messages_received % _COUNTED:
                 self._mind_rate()
             return
@@ -206,9 +204,7 @@ class StreamSession:
         if request is None or self._playback is None:
             return
         if isinstance(request, bytes):
-            discarded = self._playback.play(request)
-            if discarded:
-                self._discarded(discarded)
+            self._discarded(self._playback.play(request))
             return
         match request:
             case MarkSet(name=name):
@@ -221,8 +217,9 @@ class StreamSession:
                     self.mark_played(name)
 
     def _discarded(self, size: int) -> None:
-        self.media.overflowed(size)
-        self._notice()
+        if size:
+            self.media.overflowed(size)
+            self._notice()
 
     def binary(self, data: bytes) -> None:
         self.media.received_binary(data)

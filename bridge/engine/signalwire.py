@@ -17,7 +17,6 @@ from bridge.errors import MisuseError
 from bridge.playout import Playout
 from twiml.actions import Stream
 
-_frame_in = signalwire.frame_in
 _TRACKS = {b"inbound": "inbound", b"outbound": "outbound"}
 
 
@@ -84,7 +83,7 @@ class SignalWireLeg:
         self._session.begin()
 
     def text(self, data: bytes) -> None:
-        found = _frame_in(data)
+        found = signalwire.frame_in(data)
         if found is not None and self._decoders is None and self._session is not None:
             track, timestamp, payload = found.groups()
             self._session.frame(_TRACKS[track], payload, int(timestamp))
