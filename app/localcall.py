@@ -95,7 +95,7 @@ class LocalCall:
         """Run a document that is at hand; `reply.url` is the base of its relative URLs."""
         self._context.document_url = reply.url
         call = self._live.call
-        call.status = CallStatus.IN_PROGRESS
+        self._service.stand(self._live, CallStatus.IN_PROGRESS)
         call.timeline.add("call.answered")
         script = Script(reply.document, reply.url, can=_CAN)
         self._live.legs.add(self._shut_down)

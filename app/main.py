@@ -31,6 +31,7 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await service.restore()
         service.start()
         yield
         await service.close()

@@ -13,8 +13,12 @@ import structlog
 from app import grants, routes
 from app.customer import CallContext, Customer, voice_form
 from app.logs import log_entry
+from app.restoring import deliver_left, purge
+from app.routes import Route
 from app.security import TokenError, Tokens
 from app.settings import Settings, SettingsError
+from app.store.records import CallRecord, StreamRecord
+from app.store.store import Store
 from app.workers.place import Place
 from app.workers.siblings import Seat, Siblings
 from bridge.call import Call, CallStatus, Parties
@@ -28,6 +32,7 @@ from bridge.engine.tap import TapLeg
 from bridge.engine.webhook import Webhooks
 from bridge.engine.websocket import FAST
 from bridge.ids import alias
+from bridge.stream import State
 from bridge.timeline import Timeline
 
 log = structlog.get_logger("service")
@@ -45,6 +50,10 @@ if nobody reports its end."""
 
 LONG_SILENCE = 900.0
 """The same for a call that SignalWire has given no such sign of."""
+
+
+PURGE_SECONDS = 3600.0
+"""How often what is older than the retention is deleted."""
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
@@ -96,9 +105,20 @@ def share(ports: range, seat: Seat) -> range:
     return range(even[first], even[end - 1] + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """How a call that SignalWire runs is known there: the language of its webhooks, its id."""
+
+    language: str
+    call_id: str
+
+
 @dataclass(slots=True)
 class LiveCall:
     """A call of this service. `legs` holds what ends each of its legs here.
+
+    `carriage` is set when SignalWire runs it. `began_at`, `answered_at` and `ended_at` are seconds
+    since the epoch.
 
     `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
     their last tap has ended.
@@ -115,6 +135,10 @@ class LiveCall:
     unreported: bool = False
     lasting: bool = False
     left: bool = False
+    carriage: Carriage | None = None
+    began_at: float = field(default_factory=time.time)
+    answered_at: float | None = None
+    ended_at: float | None = None
 
     @property
     def call(self) -> Call:
@@ -125,16 +149,60 @@ class LiveCall:
         """Whether a leg runs; a tap that SignalWire has not opened is none."""
         return bool(self.legs) or any(leg.running for leg in self.taps.values())
 
+    @property
+    def record(self) -> CallRecord:
+        """The call as the store keeps it."""
+        call, now = self.call, time.time()
+        extra = dict(call.extra)
+        return CallRecord(
+            sid=call.sid,
+            account_sid=call.account_sid,
+            from_=call.parties.from_,
+            to=call.parties.to,
+            status=call.status.value,
+            direction=call.parties.direction,
+            created_at=self.began_at,
+            updated_at=self.ended_at or now,
+            started_at=self.answered_at,
+            ended_at=self.ended_at,
+            parent_sid=extra.get("ParentCallSid", ""),
+            caller_name=extra.get("CallerName", ""),
+            forwarded_from=extra.get("ForwardedFrom", ""),
+            carrier=self.carriage.language if self.carriage else "",
+            carrier_id=self.carriage.call_id if self.carriage else "",
+        )
+
+    @property
+    def streams(self) -> tuple[StreamRecord, ...]:
+        """Its streams so far, as the store keeps them."""
+        now = time.time()
+        return tuple(
+            StreamRecord(
+                sid=media.identity.stream_sid,
+                account_sid=media.identity.account_sid,
+                call_sid=media.identity.call_sid,
+                name=media.identity.name or "",
+                status="stopped" if media.state is State.STOPPED else "in-progress",
+                created_at=self.began_at,
+                updated_at=self.ended_at or now,
+            )
+            for media in self.call.streams
+        )
+
 
 class Service:
     """Holds the calls. Create it inside the event loop; end it with `drain` and `close`.
 
-    `seat` is its place among several workers that are one service.
+    Without a `store` of its own, nothing outlives the process. `seat` is its place among several
+    workers that are one service.
     """
 
-    def __init__(self, settings: Settings, seat: Seat | None = None) -> None:
+    def __init__(
+        self, settings: Settings, store: Store | None = None, seat: Seat | None = None
+    ) -> None:
         seat = seat or Seat.sole()
         self.settings = settings
+        self.store = store or Store.memory()
         self.siblings = Siblings(seat)
         self.base_url = settings.base_url
         self.routes = routes.load(settings)
@@ -153,7 +221,7 @@ class Service:
                 fast=self.fast,
             ),
             webhooks=webhooks,
-            sender=CallbackSender(webhooks),
+            sender=CallbackSender(webhooks, journal=self.store if self.store.lasting else None),
             limits=settings.limits,
             ports=_ports(settings, seat),
         )
@@ -206,25 +274,39 @@ class Service:
         *,
         status: CallStatus = CallStatus.RINGING,
         extra: tuple[tuple[str, str], ...] = (),
+        carriage: Carriage | None = None,
+        route: Route | None = None,
     ) -> LiveCall:
-        """A new call, with the route of the number that was called."""
+        """A new call, with the route of the number that was called if none is given."""
         if len(self.calls) >= 10 * self.settings.max_calls:
             quiet = (known for known, live in self.calls.items() if not live.has_media)
             self.end_call(next(quiet, ""), "expired")
         timeline = Timeline(clock=time.monotonic, observer=lambda entry: log_entry(sid, entry))
         call = Call(sid, account_sid, parties, timeline, status, extra)
-        live = LiveCall(CallContext(call, self.routes.find(parties.to)), time.monotonic())
+        context = CallContext(call, route or self.routes.find(parties.to))
+        live = LiveCall(context, time.monotonic(), carriage=carriage)
         self.calls[sid] = live
         timeline.add("call.began", direction=parties.direction)
         self.publish()
+        self.store.save(live.record)
         return live
 
-    def end_call(self, sid: str, reason: str) -> None:
+    def stand(self, live: LiveCall, status: CallStatus) -> None:
+        """Where a call that is not over stands now."""
+        if live.call.status is status:
+            return
+        live.call.status = status
+        if status is CallStatus.IN_PROGRESS and live.answered_at is None:
+            live.answered_at = time.time()
+        self.store.save(live.record)
+
+    def end_call(self, sid: str, reason: str, status: CallStatus = CallStatus.COMPLETED) -> None:
         """End a call here: its streams stop, its tokens die; a later look-up shows its timeline."""
         live = self.calls.pop(sid, None)
         if live is None:
             return
-        live.call.status = CallStatus.COMPLETED
+        live.call.status = status
+        live.ended_at = time.time()
         for stop in tuple(live.legs):
             stop()
         for leg in tuple(live.taps.values()):
@@ -232,6 +314,9 @@ class Service:
         self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK, grants.EVENT), grace=LATE)
         live.call.timeline.add("call.ended", reason=reason)
         self.publish()
+        self.store.save(live.record)
+        for stream in live.streams:
+            self.store.save(stream)
         self.ended[sid] = live
         while len(self.ended) > KEEP_ENDED:
             del self.ended[next(iter(self.ended))]
@@ -261,7 +346,8 @@ class Service:
         if live is None or not live.unreported or self.draining:
             return None
         del self.ended[sid]
-        live.call.status = CallStatus.IN_PROGRESS
+        live.ended_at = None
+        self.stand(live, CallStatus.IN_PROGRESS)
         live.call.timeline.add("call.resumed", "warning", message="the call is not over after all")
         self.calls[sid] = live
         return live
@@ -273,12 +359,23 @@ class Service:
 
     # Life
 
+    async def restore(self) -> None:
+        """Take up what the last process left: its calls are over, its callbacks go out."""
+        unfinished = await self.store.settle()
+        left = await deliver_left(self.store, self.engine.sender)
+        if unfinished or left:
+            log.info("restored", calls_unfinished=unfinished, callbacks_pending=left)
+
     def start(self) -> None:
         """Begin the housekeeping; needs a running event loop."""
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def _sweep(self) -> None:
+        next_purge = time.monotonic()
         while True:
+            if time.monotonic() >= next_purge:
+                await purge(self.store, self.settings)
+                next_purge = time.monotonic() + PURGE_SECONDS
             await asyncio.sleep(60)
             self.sweep()
 
@@ -308,7 +405,9 @@ class Service:
         for sid in tuple(self.calls):
             self.end_call(sid, "shutdown")
         abandoned = await self.engine.sender.drain(self.settings.shutdown_seconds)
-        if abandoned:
+        if abandoned and self.store.lasting:
+            log.warning("callbacks left for the next start", count=abandoned)
+        elif abandoned:
             log.error("callbacks abandoned at shutdown", count=abandoned)
 
     async def close(self) -> None:
@@ -319,3 +418,4 @@ class Service:
             self.engine.ports.close()
         await self.siblings.close()
         await self.client.aclose()
+        await self.store.close()

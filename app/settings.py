@@ -168,6 +168,27 @@ class Settings(BaseSettings):
         le=1000,
         description="How long an RTP packet waits for those that were sent before it.",
     )
+    data_dir: Path = Field(
+        Path("twiml-bridge-data"),
+        description="Directory for what must outlive the process: the SQLite database and the"
+        " recordings.",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="Database in SQLAlchemy's form, such as postgresql+psycopg://user:pw@host/name,"
+        " whose driver must be installed; empty: SQLite in the data directory.",
+    )
+    instance: str = Field(
+        "main",
+        pattern="^[A-Za-z0-9._-]{1,64}$",
+        description="Name of this service among those that share its database; a restart under the"
+        " same name delivers the callbacks it left.",
+    )
+    retention_days: float = Field(
+        30.0,
+        ge=0,
+        description="Days for which ended calls and recordings are kept; 0: for ever.",
+    )
     operator_token: SecretStr = Field(
         SecretStr(""),
         description="Bearer token for /calls; empty: served in local mode only, to this machine.",

@@ -21,9 +21,19 @@ MAX_TRACKS = 4
 class CallStatus(StrEnum):
     """Twilio's words for where a call stands (T section 9)."""
 
+    QUEUED = "queued"
     RINGING = "ringing"
     IN_PROGRESS = "in-progress"
     COMPLETED = "completed"
+    BUSY = "busy"
+    FAILED = "failed"
+    NO_ANSWER = "no-answer"
+    CANCELED = "canceled"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing comes after it."""
+        return self not in (CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,7 @@ class Call:
     def _objection(self, stream: Stream, media: MediaStream) -> tuple[int, str]:
         if stream.refusal:
             return stream.refusal, stream.refusal_reason
-        if self.status is CallStatus.COMPLETED:
+        if self.status.over:
             return 31900, "the call has ended"
         running = self._running()
         name = media.identity.name

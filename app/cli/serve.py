@@ -16,6 +16,7 @@ from app.localcall import LocalCall, Outcome, Phone
 from app.main import Server
 from app.service import Service
 from app.settings import Settings
+from app.store import open_store
 from bridge.audio import read_wav, write_wav
 from bridge.call import Call, Parties
 from bridge.playout import SILENCE
@@ -23,7 +24,7 @@ from bridge.playout import SILENCE
 
 async def serve_until_stopped(settings: Settings, *, demo: bool) -> int:
     """Run the service until a signal; the demonstration call runs beside it."""
-    server = Server(Service(settings))
+    server = Server(Service(settings, open_store(settings)))
     serving = asyncio.create_task(server.run_until_stopped())
     if not await _started(server, serving):
         return 1

@@ -29,10 +29,10 @@ def heard(service: Service, live: LiveCall, fields: dict[str, str]) -> None:
     if "CallStatus" not in fields or alias("CA", fields.get("CallSid", "")) != live.call.sid:
         return
     status = forms.call_status(fields)
-    if status is not CallStatus.RINGING:  # a late report never takes a call back
-        live.call.status = status
-    if status is CallStatus.COMPLETED:
-        service.end_call(live.call.sid, fields["CallStatus"])
+    if status.over:
+        service.end_call(live.call.sid, fields["CallStatus"], status)
+    elif status is CallStatus.IN_PROGRESS:  # a late report never takes a call back
+        service.stand(live, status)
 
 
 def heard_call(service: Service, live: LiveCall, call: SwmlCall) -> None:
@@ -44,7 +44,7 @@ def heard_call(service: Service, live: LiveCall, call: SwmlCall) -> None:
     if call.status is CallStatus.COMPLETED:
         service.conclude(call.sid, "ended")
     elif call.status is CallStatus.IN_PROGRESS:  # a late report never takes a call back
-        live.call.status = call.status
+        service.stand(live, call.status)
 
 
 def unopened(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from app import grants
 from app.customer import CallContext, Reply
-from app.service import LiveCall, Service
+from app.service import Carriage, LiveCall, Service
 from app.webhooks import forms
 from app.webhooks.answering import Language, answer, begin
 from app.webhooks.common import heard, redeem_url
@@ -55,7 +55,7 @@ def create_router(service: Service) -> APIRouter:
             if service.full:
                 log.warning("call refused: the service is full or going down", call=sid)
                 return CXML.response(CXML.busy)
-            live = _begin(service, sid, form)
+            live = _begin(service, sid, carrier_sid, form)
         heard(service, live, fields)
         return (await begin(service, CXML, live, forms.extra_fields(form))).response
 
@@ -78,7 +78,7 @@ def create_router(service: Service) -> APIRouter:
     return router
 
 
-def _begin(service: Service, sid: str, form: list[tuple[str, str]]) -> LiveCall:
+def _begin(service: Service, sid: str, carrier_sid: str, form: list[tuple[str, str]]) -> LiveCall:
     fields = dict(form)
     known = ("CallerName", "ForwardedFrom", "ParentCallSid")
     extra = [(name, value) for name, value in forms.extra_fields(form) if name in known and value]
@@ -87,4 +87,5 @@ def _begin(service: Service, sid: str, form: list[tuple[str, str]]) -> LiveCall:
         service.account_sid(fields.get("AccountSid", "")),
         forms.parties(fields),
         extra=tuple(extra),
+        carriage=Carriage("cxml", carrier_sid),
     )

@@ -31,7 +31,7 @@ _CALL_FIELDS = frozenset(
     {"CallSid", "AccountSid", "From", "To", "CallStatus", "ApiVersion", "Direction"}
 )
 _LEG_FIELDS = frozenset({"CallSid", "From", "To", "CallStatus", "Direction"})
-_OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+_KNOWN = frozenset(CallStatus) - {CallStatus.QUEUED}
 
 
 def parties(form: Mapping[str, str]) -> Parties:
@@ -39,11 +39,9 @@ def parties(form: Mapping[str, str]) -> Parties:
 
 
 def call_status(form: Mapping[str, str]) -> CallStatus:
-    """Where the call stands. What Twilio has no running call for counts as ringing or over."""
+    """Where the call stands. What Twilio has no word for counts as ringing, as what is queued."""
     status = form.get("CallStatus", "")
-    if status == "in-progress":
-        return CallStatus.IN_PROGRESS
-    return CallStatus.COMPLETED if status in _OVER else CallStatus.RINGING
+    return CallStatus(status) if status in _KNOWN else CallStatus.RINGING
 
 
 def extra_fields(form: Iterable[tuple[str, str]]) -> FormFields:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from app import grants
 from app.customer import CallContext, Reply
-from app.service import LiveCall, Service
+from app.service import Carriage, LiveCall, Service
 from app.webhooks.answering import Answer, Language, answer, begin
 from app.webhooks.common import heard_call, redeem_url
 from app.webhooks.links import SwmlCallLinks
@@ -64,7 +64,11 @@ def create_router(service: Service) -> APIRouter:
                 log.warning("call refused: the service is full or going down", call=call.sid)
                 return SWML.response(SWML.busy)
             live = service.begin_call(
-                call.sid, service.account_sid(call.project_id), call.parties, extra=call.extra
+                call.sid,
+                service.account_sid(call.project_id),
+                call.parties,
+                extra=call.extra,
+                carriage=Carriage("swml", call.call_id),
             )
             live.unreported = True
         heard_call(service, live, call)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 import structlog
@@ -15,17 +17,47 @@ from bridge.errors import CustomerError
 log = structlog.get_logger("callbacks")
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One callback to be delivered, as a journal keeps it."""
+
+    call_sid: str
+    account_sid: str
+    url: str
+    method: str
+    form: FormFields
+    order: str
+
+
+class Journal(Protocol):
+    """Keeps callbacks until they are delivered or given up, so that they outlive the process."""
+
+    def keep(self, letter: Letter) -> asyncio.Future[int]:
+        """Begin to keep one; the future has its number when it is kept. Called in order."""
+        ...
+
+    def forget(self, number: int) -> None: ...
+
+
 class CallbackSender:
     """Delivers callbacks. Those with one `order` key go out one after another.
 
     `limit` bounds what may wait at once; more is dropped, counted and said on the timeline.
-    `concurrency` and `per_host` bound the requests under way.
+    `concurrency` and `per_host` bound the requests under way. With a `journal` a callback is kept
+    before its first attempt; one that is still pending when the process ends stays there.
     """
 
     def __init__(
-        self, webhooks: Webhooks, *, limit: int = 10_000, concurrency: int = 100, per_host: int = 20
+        self,
+        webhooks: Webhooks,
+        *,
+        limit: int = 10_000,
+        concurrency: int = 100,
+        per_host: int = 20,
+        journal: Journal | None = None,
     ) -> None:
         self._webhooks = webhooks
+        self._journal = journal
         self._limit = limit
         self._slots = asyncio.Semaphore(concurrency)
         self._per_host = per_host
@@ -40,15 +72,36 @@ class CallbackSender:
     def pending(self) -> int:
         return len(self._tasks)
 
-    def send(self, call: Call, url: str, method: str, form: FormFields, *, order: str) -> None:
-        """Deliver a callback after those before it; what comes of it is on the timeline."""
+    @property
+    def room(self) -> int:
+        """How many more callbacks may wait now."""
+        return self._limit - len(self._tasks)
+
+    def send(
+        self,
+        call: Call,
+        url: str,
+        method: str,
+        form: FormFields,
+        *,
+        order: str,
+        kept: int | None = None,
+    ) -> None:
+        """Deliver a callback after those before it; what comes of it is on the timeline.
+
+        `kept` is the journal's number of one that it has already.
+        """
         event = _event_of(form)
         if len(self._tasks) >= self._limit:
             self.dropped += 1
             call.timeline.add("callback.dropped", "error", event=event, limit=self._limit)
             return
+        number: int | asyncio.Future[int] | None = kept
+        if kept is None and self._journal is not None:
+            letter = Letter(call.sid, call.account_sid, url, method, form, order)
+            number = self._journal.keep(letter)
         task = asyncio.create_task(
-            self._deliver(call, url, method, form, self._last.get(order), event)
+            self._deliver(call, url, method, form, self._last.get(order), event, number)
         )
         self._last[order] = task
         self._tasks.add(task)
@@ -68,9 +121,19 @@ class CallbackSender:
         form: FormFields,
         before: asyncio.Task[None] | None,
         event: str,
+        number: int | asyncio.Future[int] | None,
     ) -> None:
+        if isinstance(number, asyncio.Future):
+            number = await number
         if before is not None:
             await asyncio.wait([before])
+        await self._attempt(call, url, method, form, event)
+        if number is not None and self._journal is not None:
+            self._journal.forget(number)
+
+    async def _attempt(
+        self, call: Call, url: str, method: str, form: FormFields, event: str
+    ) -> None:
         try:
             async with self._host_slots(url), self._slots:
                 answer = await self._webhooks.request(url, method, form, max_body=4096)

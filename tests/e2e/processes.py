@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -102,7 +103,11 @@ Child = TypeVar("Child", bound=Process)
 
 
 async def spawn(kind: type[Child], *command: str, env: dict[str, str] | None = None) -> Child:
-    """Start a command at the repository's root, without settings from our environment."""
+    """Start a command at the repository's root, without settings from our environment.
+
+    What it keeps goes to a directory of its own, unless `env` names one.
+    """
+    kept = {"TWIML_BRIDGE_DATA_DIR": tempfile.mkdtemp(prefix="twiml-bridge-test-")}
     return kind(
         await asyncio.create_subprocess_exec(
             *command,
@@ -110,7 +115,7 @@ async def spawn(kind: type[Child], *command: str, env: dict[str, str] | None = N
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=64 * 1024 * 1024,
-            env={**_clean_environment(), **(env or {})},
+            env={**_clean_environment(), **kept, **(env or {})},
         )
     )
 

@@ -1,0 +1,137 @@
+"""Opens the database: a clear error when it cannot be had, migrations before anything else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy.engine import URL, Engine, make_url
+
+from app.settings import Settings, SettingsError
+from app.store.store import Store
+
+if sys.platform != "win32":
+    import fcntl
+
+SQLITE_NAME = "twiml-bridge.sqlite3"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_SETTING = "TWIML_BRIDGE_DATABASE_URL"
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name, brought up to date; raises SettingsError.
+
+    Blocks for as long as the database takes, so it is called before the service begins.
+    """
+    url = _url(settings)
+    _make_directory(settings.data_dir)
+    lock = _lock(settings)
+    try:
+        engine = _connect(url)
+    except (ImportError, sa.exc.NoSuchModuleError) as error:
+        raise SettingsError(
+            f"{_SETTING}: no driver for {url.drivername} is installed: {_reason(url, error)};"
+            " install the driver's package beside this one"
+        ) from error
+    try:
+        with engine.connect() as connection:
+            _migrate(connection)
+            connection.commit()
+    except CommandError as error:
+        engine.dispose()
+        raise SettingsError(
+            f"{_SETTING}: {shown(url)} was made by a newer version of twiml-bridge"
+            f" ({_reason(url, error)}); run that one, or use another database"
+        ) from error
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        engine.dispose()
+        raise SettingsError(
+            f"{_SETTING}: cannot open {shown(url)}: {_reason(url, error)};"
+            " check the address, the rights and that the server runs"
+        ) from error
+    return Store(engine, settings.instance, lock=lock)
+
+
+def shown(url: URL) -> str:
+    """A database's URL as messages name it: without user, password and query."""
+    host = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
+    return f"{url.drivername}://{host}/{url.database or ''}"
+
+
+def _url(settings: Settings) -> URL:
+    written = settings.database_url.get_secret_value()
+    if not written:
+        return URL.create("sqlite", database=str(settings.data_dir / SQLITE_NAME))
+    try:
+        return make_url(written)
+    except (sa.exc.ArgumentError, ValueError):
+        raise SettingsError(
+            f"{_SETTING}: not a database URL; write one such as"
+            " postgresql+psycopg://user:password@host/name"
+        ) from None
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise SettingsError(
+            f"TWIML_BRIDGE_DATA_DIR: cannot write to {path}: {error.strerror or error};"
+            " name a directory that this user may write to"
+        ) from error
+
+
+def _lock(settings: Settings) -> IO[bytes] | None:
+    """Held while the process lives: two of one name would send each other's callbacks again."""
+    if sys.platform == "win32":
+        return None
+    handle = (settings.data_dir / f"{settings.instance}.lock").open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise SettingsError(
+            f"TWIML_BRIDGE_DATA_DIR: a service named {settings.instance!r} runs with"
+            f" {settings.data_dir} already; stop it, or give this one another directory or another"
+            " name (TWIML_BRIDGE_INSTANCE)"
+        ) from error
+    return handle
+
+
+def _connect(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=1)
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        # A power cut may cost the last transactions; the end of a process costs none.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine
+
+
+def _migrate(connection: sa.Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _reason(url: URL, error: BaseException) -> str:
+    """The driver's own words, in one line and without the password."""
+    words = str(getattr(error, "orig", None) or error).strip()
+    line = words.splitlines()[0] if words else type(error).__name__
+    for secret in (url.password, *url.query.values()):
+        if isinstance(secret, str) and secret:
+            line = line.replace(secret, "***")
+    return line

@@ -1,0 +1,149 @@
+"""What is written and read, as statements that every database knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.store.records import CallRecord, Record
+from app.store.tables import OF_RECORD, callbacks, calls
+from app.store.writer import Operation
+from bridge.engine.sender import Letter
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Write a record, in place of the one with its key."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete the record with this key."""
+
+    kind: type[Record]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Keep a callback until it has been delivered."""
+
+    number: int
+    letter: Letter
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A callback has been delivered, or given up."""
+
+    number: int
+
+
+def operations(instance: str, entries: Sequence[object]) -> list[Operation]:
+    """Entries, in order, as few statements: what comes later for one key takes its place."""
+    latest: dict[tuple[object, ...], object] = {}
+    for entry in entries:
+        if entry is None:  # only to be told of
+            continue
+        key = _key(entry)
+        latest.pop(key, None)
+        latest[key] = entry
+    found: list[Operation] = []
+    for table in (*OF_RECORD.values(), callbacks):
+        rows = [(key[1:], entry) for key, entry in latest.items() if key[0] is table]
+        if rows:
+            found.append(_replacing(table, instance, rows))
+    return found
+
+
+def _key(entry: object) -> tuple[object, ...]:
+    match entry:
+        case Save(record):
+            table = OF_RECORD[type(record)]
+            return (table, *(getattr(record, column.name) for column in table.primary_key))
+        case Remove(kind, key):
+            return (OF_RECORD[kind], *key)
+        case Keep(number) | Forget(number):
+            return (callbacks, number)
+        case _:
+            raise TypeError(f"not an entry: {entry!r}")
+
+
+def _replacing(
+    table: sa.Table, instance: str, rows: list[tuple[tuple[object, ...], object]]
+) -> Operation:
+    names = [column.name for column in table.primary_key]
+    keys = [
+        dict(zip((f"key_{name}" for name in names), _full(table, instance, key), strict=True))
+        for key, _ in rows
+    ]
+    values = [row for _, entry in rows if (row := _values(entry, instance)) is not None]
+    delete = sa.delete(table).where(
+        *(table.c[name] == sa.bindparam(f"key_{name}") for name in names)
+    )
+
+    def carry_out(connection: Connection) -> None:
+        connection.execute(delete, keys)
+        if values:
+            connection.execute(sa.insert(table), values)
+
+    return carry_out
+
+
+def _full(table: sa.Table, instance: str, key: tuple[object, ...]) -> tuple[object, ...]:
+    return (instance, *key) if table is callbacks else key
+
+
+def _values(entry: object, instance: str) -> dict[str, Any] | None:
+    """A row; None for what is only to be deleted."""
+    match entry:
+        case Save(CallRecord() as record):
+            return {**asdict(record), "instance": instance}
+        case Save(record):
+            return asdict(record)
+        case Keep(number, letter, created_at):
+            return {
+                "instance": instance,
+                "number": number,
+                "call_sid": letter.call_sid,
+                "account_sid": letter.account_sid,
+                "url": letter.url,
+                "method": letter.method,
+                "form": json.dumps(letter.form),
+                "order_key": letter.order,
+                "created_at": created_at,
+            }
+        case _:
+            return None
+
+
+def record_of(kind: type[Kind], row: sa.Row[Any]) -> Kind:
+    """A row of a record's table, as that record."""
+    values = row._mapping
+    return kind(**{field.name: values[field.name] for field in fields(kind)})
+
+
+def letter_of(row: sa.Row[Any]) -> tuple[int, Letter]:
+    form = tuple((str(name), str(value)) for name, value in json.loads(row.form))
+    letter = Letter(row.call_sid, row.account_sid, row.url, row.method, form, order=row.order_key)
+    return row.number, letter
+
+
+def settle(instance: str, now: float) -> tuple[sa.Update, sa.Update]:
+    """The calls that ran when the last process of this name ended are over."""
+    running = sa.update(calls).where(calls.c.instance == instance, calls.c.ended_at.is_(None))
+    over = {"ended_at": now, "updated_at": now}
+    return (
+        running.where(calls.c.status == "in-progress").values(status="completed", **over),
+        running.values(status="failed", **over),
+    )

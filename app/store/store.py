@@ -1,0 +1,236 @@
+"""The store: what must outlive the process, written in the background and read for the doors."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO, Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from app.store import statements
+from app.store.records import Record, RecordingRecord
+from app.store.statements import Forget, Keep, Remove, Save
+from app.store.tables import (
+    OF_RECORD,
+    callbacks,
+    calls,
+    conferences,
+    metadata,
+    participants,
+    recordings,
+    streams,
+)
+from app.store.writer import Writer
+from bridge.engine.sender import Letter
+
+Kind = TypeVar("Kind", bound=Record)
+Value = TypeVar("Value")
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A condition on a field: `is`, `<` (before or at) or `>` (at or after) a value."""
+
+    field: str
+    value: object
+    how: str = "is"
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Kind]):
+    """Records of one page, newest first; `more` when there are others after them."""
+
+    records: tuple[Kind, ...]
+    more: bool
+
+
+class Store:
+    """Holds records and undelivered callbacks. Made by `open_store`, or `memory` for a process's
+    own life; to be closed. Writing returns at once; what is read includes what was written before.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        instance: str = "main",
+        *,
+        lasting: bool = True,
+        lock: IO[bytes] | None = None,
+    ) -> None:
+        self._lock = lock
+        self.lasting = lasting
+        """Whether what is kept outlives the process."""
+        self._engine = engine
+        self._instance = instance
+        self._thread = ThreadPoolExecutor(1, "store")
+        self._writer = Writer(
+            engine, self._thread, lambda batch: statements.operations(instance, batch)
+        )
+        self._number = self._last_number()
+
+    @classmethod
+    def memory(cls) -> Store:
+        """A store that ends with the process."""
+        engine = sa.create_engine(
+            "sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False}
+        )
+        metadata.create_all(engine)
+        return cls(engine, lasting=False)
+
+    async def close(self) -> None:
+        """Write what waits, then let the database go."""
+        await self._writer.close()
+        self._thread.shutdown()
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+
+    async def flush(self) -> None:
+        """Wait until what was given so far is written."""
+        await self._writer.flush()
+
+    # Records
+
+    def save(self, record: Record) -> None:
+        """Keep a record, in place of an older one with its key."""
+        self._writer.put(Save(record))
+
+    def remove(self, kind: type[Record], *key: str) -> None:
+        """Delete the record with that key: a sid, for a participant those of both."""
+        self._writer.put(Remove(kind, key))
+
+    async def find(self, kind: type[Kind], *key: str) -> Kind | None:
+        """The record with that key."""
+        table = OF_RECORD[kind]
+        matches = (column == part for column, part in zip(table.primary_key, key, strict=True))
+        query = sa.select(table).where(*matches)
+        rows = await self._read(lambda connection: connection.execute(query).all())
+        return statements.record_of(kind, rows[0]) if rows else None
+
+    async def select(
+        self,
+        kind: type[Kind],
+        wheres: Sequence[Where] = (),
+        *,
+        limit: int = 50,
+        skip: int = 0,
+        after: tuple[float, str] | None = None,
+    ) -> Found[Kind]:
+        """Records by their age, newest first, at most `limit` of them.
+
+        `after` is the time of creation and the last part of the key of the record before them;
+        `skip` leaves out so many more.
+        """
+        table = OF_RECORD[kind]
+        last = list(table.primary_key)[-1]
+        query = sa.select(table).where(*(_condition(table, where) for where in wheres))
+        if after is not None:
+            at, key = after
+            query = query.where(
+                sa.or_(table.c.created_at < at, sa.and_(table.c.created_at == at, last < key))
+            )
+        query = query.order_by(table.c.created_at.desc(), last.desc())
+        query = query.offset(skip).limit(limit + 1)
+        rows = await self._read(lambda connection: connection.execute(query).all())
+        found = tuple(statements.record_of(kind, row) for row in rows[:limit])
+        return Found(found, len(rows) > limit)
+
+    # Callbacks: what bridge.engine.sender.Journal asks for
+
+    def keep(self, letter: Letter) -> asyncio.Future[int]:
+        """Keep a callback; the future has its number when it is written."""
+        self._number += 1
+        number = self._number
+        written = self._writer.put_and_tell(Keep(number, letter, time.time()))
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def tell(_: asyncio.Future[None]) -> None:
+            if not told.done():
+                told.set_result(number)
+
+        written.add_done_callback(tell)
+        return told
+
+    def forget(self, number: int) -> None:
+        """A callback has been delivered, or given up."""
+        self._writer.put(Forget(number))
+
+    async def undelivered(self, limit: int) -> list[tuple[int, Letter]]:
+        """Callbacks that a process of this name has left, in their order, at most so many."""
+        query = (
+            sa.select(callbacks)
+            .where(callbacks.c.instance == self._instance)
+            .order_by(callbacks.c.number)
+            .limit(limit)
+        )
+        rows = await self._read(lambda connection: connection.execute(query).all())
+        return [statements.letter_of(row) for row in rows]
+
+    # Housekeeping
+
+    async def settle(self) -> int:
+        """Calls that ran when the last process of this name ended are over; how many."""
+        both = statements.settle(self._instance, time.time())
+
+        def carry_out(connection: sa.Connection) -> int:
+            return sum(connection.execute(one).rowcount for one in both)
+
+        return await self._run(carry_out)
+
+    async def purge(self, days: float) -> tuple[int, list[RecordingRecord]]:
+        """Delete what is older; returns how many rows went, and the recordings among them."""
+        before = time.time() - days * _DAY
+        old = sa.select(recordings).where(recordings.c.created_at < before)
+        deletions = [
+            sa.delete(calls).where(calls.c.ended_at < before),
+            sa.delete(recordings).where(recordings.c.created_at < before),
+            sa.delete(participants).where(participants.c.updated_at < before),
+            *(
+                sa.delete(table).where(table.c.updated_at < before)
+                for table in (streams, conferences)
+            ),
+            sa.delete(callbacks).where(callbacks.c.created_at < before),
+        ]
+
+        def carry_out(connection: sa.Connection) -> tuple[int, list[RecordingRecord]]:
+            gone = [statements.record_of(RecordingRecord, row) for row in connection.execute(old)]
+            return sum(connection.execute(one).rowcount for one in deletions), gone
+
+        return await self._run(carry_out)
+
+    # On the thread
+
+    def _last_number(self) -> int:
+        query = sa.select(sa.func.max(callbacks.c.number)).where(
+            callbacks.c.instance == self._instance
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar() or 0
+
+    async def _read(self, work: Callable[[sa.Connection], Value]) -> Value:
+        await self._writer.flush()
+        return await self._run(work)
+
+    async def _run(self, work: Callable[[sa.Connection], Value]) -> Value:
+        def carry_out() -> Value:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, carry_out)
+
+
+def _condition(table: sa.Table, where: Where) -> sa.ColumnElement[bool]:
+    column: sa.Column[Any] = table.c[where.field]
+    match where.how:
+        case "<":
+            return column <= where.value
+        case ">":
+            return column >= where.value
+        case _:
+            return column == where.value
