@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,7 +32,16 @@ def open_store(settings: Settings) -> Store:
     """
     url = _url(settings)
     _make_directory(settings.data_dir)
-    lock = _lock(settings)
+    with ExitStack() as undo:
+        lock = _lock(settings)
+        if lock is not None:
+            undo.enter_context(lock)
+        engine = _migrated(url)
+        undo.pop_all()
+        return Store(engine, settings.instance, lock=lock)
+
+
+def _migrated(url: URL) -> Engine:
     try:
         engine = _connect(url)
     except (ImportError, sa.exc.NoSuchModuleError) as error:
@@ -40,9 +50,8 @@ def open_store(settings: Settings) -> Store:
             " install the driver's package beside this one"
         ) from error
     try:
-        with engine.connect() as connection:
+        with engine.begin() as connection:
             _migrate(connection)
-            connection.commit()
     except CommandError as error:
         engine.dispose()
         raise SettingsError(
@@ -55,7 +64,7 @@ def open_store(settings: Settings) -> Store:
             f"{_SETTING}: cannot open {shown(url)}: {_reason(url, error)};"
             " check the address, the rights and that the server runs"
         ) from error
-    return Store(engine, settings.instance, lock=lock)
+    return engine
 
 
 def shown(url: URL) -> str:

@@ -110,7 +110,7 @@ class Store:
         table = OF_RECORD[kind]
         matches = (column == part for column, part in zip(table.primary_key, key, strict=True))
         query = sa.select(table).where(*matches)
-        rows = await self._read(lambda connection: connection.execute(query).all())
+        rows = await self._do(lambda connection: connection.execute(query).all())
         return statements.record_of(kind, rows[0]) if rows else None
 
     async def select(
@@ -137,7 +137,7 @@ class Store:
             )
         query = query.order_by(table.c.created_at.desc(), last.desc())
         query = query.offset(skip).limit(limit + 1)
-        rows = await self._read(lambda connection: connection.execute(query).all())
+        rows = await self._do(lambda connection: connection.execute(query).all())
         found = tuple(statements.record_of(kind, row) for row in rows[:limit])
         return Found(found, len(rows) > limit)
 
@@ -169,7 +169,7 @@ class Store:
             .order_by(callbacks.c.number)
             .limit(limit)
         )
-        rows = await self._read(lambda connection: connection.execute(query).all())
+        rows = await self._do(lambda connection: connection.execute(query).all())
         return [statements.letter_of(row) for row in rows]
 
     # Housekeeping
@@ -181,7 +181,7 @@ class Store:
         def carry_out(connection: sa.Connection) -> int:
             return sum(connection.execute(one).rowcount for one in both)
 
-        return await self._run(carry_out)
+        return await self._do(carry_out)
 
     async def purge(self, days: float) -> tuple[int, list[RecordingRecord]]:
         """Delete what is older; returns how many rows went, and the recordings among them."""
@@ -202,7 +202,7 @@ class Store:
             gone = [statements.record_of(RecordingRecord, row) for row in connection.execute(old)]
             return sum(connection.execute(one).rowcount for one in deletions), gone
 
-        return await self._run(carry_out)
+        return await self._do(carry_out)
 
     # On the thread
 
@@ -213,11 +213,10 @@ class Store:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar() or 0
 
-    async def _read(self, work: Callable[[sa.Connection], Value]) -> Value:
+    async def _do(self, work: Callable[[sa.Connection], Value]) -> Value:
+        """Have it done in a transaction, after all that was given before."""
         await self._writer.flush()
-        return await self._run(work)
 
-    async def _run(self, work: Callable[[sa.Connection], Value]) -> Value:
         def carry_out() -> Value:
             with self._engine.begin() as connection:
                 return work(connection)

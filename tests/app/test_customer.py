@@ -53,8 +53,8 @@ def context_of(service: Service, fallback: str = "", method: str = "POST") -> Ca
     return CallContext(new_call(service), route)
 
 
-@pytest.fixture
-def context(service: Service) -> CallContext:
+@pytest_asyncio.fixture
+async def context(service: Service) -> CallContext:
     return context_of(service)
 
 

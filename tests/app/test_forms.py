@@ -27,10 +27,10 @@ def test_parties() -> None:
         ("unheard-of", CallStatus.RINGING),
         ("in-progress", CallStatus.IN_PROGRESS),
         ("completed", CallStatus.COMPLETED),
-        ("busy", CallStatus.COMPLETED),
-        ("failed", CallStatus.COMPLETED),
-        ("no-answer", CallStatus.COMPLETED),
-        ("canceled", CallStatus.COMPLETED),
+        ("busy", CallStatus.BUSY),
+        ("failed", CallStatus.FAILED),
+        ("no-answer", CallStatus.NO_ANSWER),
+        ("canceled", CallStatus.CANCELED),
     ],
 )
 def test_call_status(theirs: str, ours: CallStatus) -> None:

@@ -1,0 +1,282 @@
+"""The store over real SQLite files: what is written is read, in order, also by the next process."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from app.settings import SettingsError, load
+from app.store import Store, open_store
+from app.store.records import (
+    CallRecord,
+    ConferenceRecord,
+    ParticipantRecord,
+    Record,
+    RecordingRecord,
+    StreamRecord,
+)
+from app.store.store import Where
+from app.store.tables import metadata
+from bridge.engine.sender import Letter
+
+ACCOUNT = "AC" + "0" * 32
+DATA = Path("kept")
+
+
+def call(number: int, **more: object) -> CallRecord:
+    record = CallRecord(
+        sid=f"CA{number:032x}",
+        account_sid=ACCOUNT,
+        from_="+15550001111",
+        to="+15550002222",
+        status="completed",
+        direction="inbound",
+        created_at=1000.0 + number,
+        updated_at=1000.0 + number,
+        ended_at=1001.0 + number,
+    )
+    return replace(record, **more)  # type: ignore[arg-type]
+
+
+def letter(number: int, order: str = "one") -> Letter:
+    form = (("CallStatus", "completed"), ("Name", "Zoë & 'co'"))
+    return Letter(f"CA{number:032x}", ACCOUNT, "https://a.example/?x=1", "POST", form, order)
+
+
+@asynccontextmanager
+async def opened(**given: object) -> AsyncIterator[Store]:
+    store = open_store(load(local=True, **{"data_dir": DATA, **given}))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def database_of(folder: Path) -> closing[sqlite3.Connection]:
+    """The file itself, seen from outside; every statement is a transaction."""
+    path = folder / "twiml-bridge.sqlite3"
+    return closing(sqlite3.connect(path, isolation_level=None))
+
+
+RECORDS: list[Record] = [
+    call(1, started_at=1000.25, caller_name="Zoë", carrier="cxml", carrier_id="7"),
+    StreamRecord("MZ" + "1" * 32, ACCOUNT, "CA" + "1" * 32, "my", "stopped", 1.5, 2.5),
+    RecordingRecord("RE" + "1" * 32, ACCOUNT, "CA" + "1" * 32, "completed", 1, 2, seconds=3),
+    ConferenceRecord("CF" + "1" * 32, ACCOUNT, "Room 1", "in-progress", 1.0, 2.0),
+    ParticipantRecord("CF" + "1" * 32, "CA" + "1" * 32, ACCOUNT, 1.0, 2.0, muted=True),
+]
+
+
+def key_of(record: Record) -> tuple[str, ...]:
+    match record:
+        case ParticipantRecord():
+            return record.conference_sid, record.call_sid
+        case _:
+            return (record.sid,)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+async def test_a_record_outlives_the_store(record: Record) -> None:
+    """Each kind of record is read as it was saved, by a store opened later, until it is removed."""
+    async with opened() as store:
+        store.save(record)
+    async with opened() as store:
+        assert await store.find(type(record), *key_of(record)) == record
+        store.remove(type(record), *key_of(record))
+        assert await store.find(type(record), *key_of(record)) is None
+
+
+async def test_the_latest_of_a_key_counts() -> None:
+    """Saved, saved again, removed, saved: what is read is what was done last."""
+    store = Store.memory()
+    store.save(call(1, status="ringing"))
+    store.save(call(1, status="in-progress"))
+    assert (await store.find(CallRecord, call(1).sid)) == call(1, status="in-progress")
+    store.remove(CallRecord, call(1).sid)
+    store.save(call(1, status="busy"))
+    assert (await store.find(CallRecord, call(1).sid)) == call(1, status="busy")
+    await store.close()
+
+
+async def test_pages() -> None:
+    """Newest first; a page tells whether there is more, and the next begins behind its last."""
+    store = Store.memory()
+    for number in range(5):
+        store.save(call(number, created_at=1000.0 + number // 2))
+    seen: list[str] = []
+    after = None
+    while True:
+        found = await store.select(CallRecord, limit=2, after=after)
+        seen += [record.sid for record in found.records]
+        if not found.more:
+            break
+        after = (found.records[-1].created_at, found.records[-1].sid)
+    assert seen == [call(number).sid for number in (4, 3, 2, 1, 0)]
+    skipped = await store.select(CallRecord, limit=2, skip=3)
+    assert [record.sid for record in skipped.records] == seen[3:]
+    await store.close()
+
+
+async def test_conditions() -> None:
+    """A field can be equal, at or before, at or after a value; all conditions hold together."""
+    store = Store.memory()
+    for number in range(5):
+        store.save(call(number, to=f"+1{number % 2}"))
+    found = await store.select(
+        CallRecord,
+        [Where("to", "+10"), Where("created_at", 1001.0, ">"), Where("created_at", 1003.0, "<")],
+    )
+    assert [record.sid for record in found.records] == [call(2).sid]
+    await store.close()
+
+
+async def test_callbacks_are_kept_in_order_until_forgotten() -> None:
+    """What the next process finds is what was kept and not forgotten, oldest first; its own
+    callbacks come after."""
+    async with opened() as store:
+        numbers = await asyncio.gather(*(store.keep(letter(n, f"o{n % 3}")) for n in range(700)))
+        for number in numbers[:690]:
+            store.forget(number)
+    async with opened() as store:
+        left = await store.undelivered(100)
+        assert [one for _, one in left] == [letter(n, f"o{n % 3}") for n in range(690, 700)]
+        assert [number for number, _ in left] == numbers[690:]
+        assert await store.keep(letter(1)) > max(numbers)
+        assert len(await store.undelivered(4)) == 4
+
+
+async def test_a_kept_callback_is_in_the_database() -> None:
+    """When the future is done another connection sees the row: a crash cannot lose it."""
+    async with opened() as store:
+        await store.keep(letter(1))
+        with database_of(DATA) as database:
+            assert database.execute("select url from callbacks").fetchall() == [
+                ("https://a.example/?x=1",)
+            ]
+
+
+async def test_instances_share_a_database() -> None:
+    """Callbacks and unfinished calls belong to the service of one name."""
+    async with opened(instance="a") as a, opened(instance="b") as b:
+        await a.keep(letter(1))
+        await b.keep(letter(2))
+        a.save(call(1, status="in-progress", ended_at=None))
+        b.save(call(2, status="in-progress", ended_at=None))
+        await b.flush()
+        assert [one for _, one in await a.undelivered(9)] == [letter(1)]
+        assert await a.settle() == 1
+        other = await a.find(CallRecord, call(2).sid)
+        assert other is not None
+        assert not other.over
+
+
+async def test_unfinished_calls_are_settled() -> None:
+    """After a crash a call that was answered is completed, one that was not has failed."""
+    async with opened() as store:
+        store.save(call(1, status="in-progress", ended_at=None))
+        store.save(call(2, status="ringing", ended_at=None))
+        store.save(call(3, status="busy"))
+        await store.flush()
+        assert await store.settle() == 2
+        found = (await store.select(CallRecord)).records
+        assert {one.sid[-1]: one.status for one in found} == {
+            "1": "completed",
+            "2": "failed",
+            "3": "busy",
+        }
+        assert all(one.over for one in found)
+
+
+async def test_purging_spares_what_runs_and_what_is_young() -> None:
+    """Ended calls, recordings and undelivered callbacks beyond their days go; the rest stays."""
+    store = Store.memory()
+    for record in RECORDS:
+        store.save(record)
+    store.save(call(2, ended_at=None))
+    store.save(call(3, ended_at=9e9))
+    rows, recordings = await store.purge(1)
+    assert rows == len(RECORDS)
+    assert recordings == [record for record in RECORDS if isinstance(record, RecordingRecord)]
+    left = (await store.select(CallRecord)).records
+    assert {record.sid for record in left} == {call(2).sid, call(3).sid}
+    await store.close()
+
+
+async def test_migrations_make_the_tables_of_the_code() -> None:
+    """A migrated database has exactly the tables, columns and indices that the code describes."""
+    async with opened():
+        pass
+    engine = sa.create_engine(f"sqlite:///{DATA / 'twiml-bridge.sqlite3'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+async def test_a_newer_database_is_refused() -> None:
+    """A database of a version that is not known yet is left alone, with a clear message."""
+    async with opened():
+        pass
+    with database_of(DATA) as database:
+        database.execute("update alembic_version set version_num = '9999'")
+    with pytest.raises(SettingsError, match="made by a newer version of twiml-bridge"):
+        open_store(load(local=True, data_dir=DATA))
+
+
+async def test_two_of_one_name_are_refused() -> None:
+    """A second service of the same name in the same directory does not start; a third may, once
+    the first has gone."""
+    async with opened():
+        with pytest.raises(SettingsError, match="TWIML_BRIDGE_INSTANCE"):
+            open_store(load(local=True, data_dir=DATA))
+    async with opened():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", ["not a database URL"]),
+        ("sqlite:////nowhere/at/all.db", ["cannot open sqlite:///", "unable to open"]),
+        ("nosuch://u:pa55word@h/d", ["no driver for nosuch"]),
+        ("postgresql+pg8000://u:pa55word@127.0.0.1:1/d", ["no driver for postgresql+pg8000"]),
+    ],
+)
+async def test_a_database_that_cannot_be_opened(url: str, words: list[str]) -> None:
+    """One message names the setting, the place and what to do; never a password."""
+    with pytest.raises(SettingsError) as caught:
+        open_store(load(local=True, data_dir=DATA, database_url=url))
+    text = str(caught.value)
+    assert text.startswith("TWIML_BRIDGE_DATABASE_URL: ")
+    assert all(word in text for word in words), text
+    assert "pa55word" not in text
+
+
+async def test_a_directory_that_cannot_be_made() -> None:
+    """A data directory below a file is refused by its name."""
+    Path("file").write_text("")
+    with pytest.raises(SettingsError, match="TWIML_BRIDGE_DATA_DIR: cannot write to file/kept"):
+        open_store(load(local=True, data_dir="file/kept"))
+
+
+async def test_writing_goes_on_after_trouble() -> None:
+    """While the database is locked nothing waits for it for ever, and nothing is lost."""
+    async with opened() as store:
+        with database_of(DATA) as other:
+            other.execute("alter table calls rename to calls_away")
+            store.save(call(1))
+            kept = await asyncio.wait_for(store.keep(letter(1)), 20)
+            assert kept
+            other.execute("alter table calls_away rename to calls")
+    async with opened() as store:
+        assert await store.find(CallRecord, call(1).sid) == call(1)
+        assert len(await store.undelivered(9)) == 1
