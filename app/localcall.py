@@ -13,7 +13,9 @@ from bridge.call import CallStatus
 from bridge.engine.local import LocalLeg
 from bridge.engine.session import StreamSession
 from bridge.errors import CustomerError
-from twiml.actions import Element
+from bridge.stream import MediaStream
+from twiml.actions import Element, Stream
+from twiml.document import Document
 from twiml.script import (
     CallEnded,
     CloseStream,
@@ -99,6 +101,7 @@ class LocalCall:
         call.timeline.add("call.answered")
         script = Script(reply.document, reply.url, can=_CAN)
         self._live.legs.add(self._shut_down)
+        self._live.control = self
         self._leg.pick_up()
         loop = asyncio.get_running_loop()
         presses = [loop.call_later(at, self._leg.press, digit) for at, digit in self._keys]
@@ -114,6 +117,7 @@ class LocalCall:
         for press in presses:
             press.cancel()
         self._live.legs.discard(self._shut_down)
+        self._live.control = None
         for task in self._background:
             task.cancel()
         call.timeline.add("call.hung_up", by=self._hung_up_by)
@@ -129,6 +133,31 @@ class LocalCall:
         """End the call; the first to do so counts."""
         self._hung_up_by = self._hung_up_by or by
         self._events.put_nowait(CallEnded())
+
+    # As CallControl
+
+    def redirect(self, url: str, method: str) -> None:
+        """Ask the app at `url` and go on with its answer; the call ends when there is none."""
+        self._later(self._redirect(url, method))
+
+    async def _redirect(self, url: str, method: str) -> None:
+        try:
+            reply = await self._service.customer.ask(self._context, url, method)
+        except CustomerError:
+            self.hang_up("document")  # the reasons are on the timeline
+        else:
+            self.replace(reply.document)
+
+    def replace(self, document: Document) -> None:
+        """Go on with this document; a connected stream ends."""
+        self._live.call.timeline.add("call.redirected")
+        self._events.put_nowait(DocumentReplaced(document))
+
+    def begin_stream(self, stream: Stream) -> MediaStream:
+        return self._leg.begin_stream(stream, bidirectional=False).media
+
+    def stop_stream(self, name: str) -> bool:
+        return self._leg.stop_stream(name)
 
     def _shut_down(self) -> None:
         self.hang_up("service")

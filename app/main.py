@@ -15,11 +15,12 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from app import api
+from app import api, rest
 from app.agent import create_agent
 from app.media import media_protocol
 from app.service import Service
 from app.settings import Settings, SettingsError
+from app.telephony.service import ServiceTelephony
 from app.webhooks import cxml, events, swml, swmlstatus
 
 log = structlog.get_logger("server")
@@ -49,6 +50,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(events.create_router(service))
     app.include_router(swmlstatus.create_router(service))
     app.include_router(api.create_router(service))
+    app.include_router(rest.create_router(service, ServiceTelephony(service, None)))
+    rest.answer_refusals(app)
     if settings.local:
         agent = create_agent()
         app.state.agent = agent

@@ -65,6 +65,7 @@ def create_acceptor(service: Service) -> Acceptor:
 
         def ended(leg: SignalWireLeg | EchoLeg) -> None:
             live.legs.discard(leg.stop)
+            live.stops.pop(grant.stream_sid, None)
             live.last_seen = time.monotonic()
             live.left = leg.left_by_carrier
 
@@ -81,6 +82,7 @@ def create_acceptor(service: Service) -> Acceptor:
             ended=ended,
         )
         live.legs.add(leg.stop)
+        live.stops[grant.stream_sid] = leg.stop
         return leg
 
     return accept

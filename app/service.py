@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
+import httpx
 import structlog
 
 from app import grants, routes
@@ -21,6 +23,7 @@ from app.store.records import CallRecord, StreamRecord
 from app.store.store import Store
 from app.workers.place import Place
 from app.workers.siblings import Seat, Siblings
+from app.telephony.control import CallControl
 from bridge.call import Call, CallStatus, Parties
 from bridge.engine.connect import StreamConnector, tls_context
 from bridge.engine.core import Engine
@@ -117,8 +120,9 @@ class Carriage:
 class LiveCall:
     """A call of this service. `legs` holds what ends each of its legs here.
 
-    `carriage` is set when SignalWire runs it. `began_at`, `answered_at` and `ended_at` are seconds
-    since the epoch.
+    `carriage` is set when SignalWire runs it, `control` while this service does. `stops` holds what
+    stops each stream that SignalWire carries, by its sid. `began_at`, `answered_at` and `ended_at`
+    are seconds since the epoch.
 
     `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
     their last tap has ended.
@@ -136,6 +140,8 @@ class LiveCall:
     lasting: bool = False
     left: bool = False
     carriage: Carriage | None = None
+    control: CallControl | None = None
+    stops: dict[str, Callable[[], None]] = field(default_factory=dict)
     began_at: float = field(default_factory=time.time)
     answered_at: float | None = None
     ended_at: float | None = None
@@ -232,6 +238,7 @@ class Service:
         self.ended: dict[str, LiveCall] = {}
         self.draining = False
         self._sweeper: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[object]] = set()
 
     # Calls
 
@@ -262,6 +269,12 @@ class Service:
             except TokenError:
                 continue
         return None
+
+    @property
+    def carrier_auth(self) -> httpx.BasicAuth:
+        """Our credentials at SignalWire."""
+        token = self.settings.signalwire_token.get_secret_value()
+        return httpx.BasicAuth(self.settings.signalwire_project, token)
 
     def account_sid(self, project: str) -> str:
         return self.settings.account_sid or alias("AC", project)
@@ -320,6 +333,18 @@ class Service:
         self.ended[sid] = live
         while len(self.ended) > KEEP_ENDED:
             del self.ended[next(iter(self.ended))]
+
+    def background(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have something done beside everything else; what goes wrong is logged."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+
+        def done(finished: asyncio.Task[object]) -> None:
+            self._background.discard(finished)
+            if not finished.cancelled() and (error := finished.exception()) is not None:
+                log.error("background work failed", exc_info=error)
+
+        task.add_done_callback(done)
 
     def conclude(self, sid: str, reason: str) -> None:
         """End a call of which nobody else reports the end, and tell the number's callback."""
@@ -414,6 +439,8 @@ class Service:
         await self.drain()
         if self._sweeper is not None:
             self._sweeper.cancel()
+        for task in self._background:
+            task.cancel()
         if self.engine.ports is not None:
             self.engine.ports.close()
         await self.siblings.close()

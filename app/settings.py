@@ -189,6 +189,23 @@ class Settings(BaseSettings):
         ge=0,
         description="Days for which ended calls and recordings are kept; 0: for ever.",
     )
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        description="API keys for the REST door beside the auth token, as SK…:secret, separated by"
+        " commas.",
+    )
+    recording_auth: bool = Field(
+        True,
+        description="A recording's audio is given only with the account's credentials, as on Twilio"
+        " when its account asks for that; false: to whoever knows its URL.",
+    )
+    signalwire_space: str = Field(
+        "",
+        description="SignalWire space, such as example.signalwire.com, where REST places calls and"
+        " controls those that SignalWire carries; empty: it does neither.",
+    )
+    signalwire_project: str = Field("", description="Project id there.")
+    signalwire_token: SecretStr = Field(SecretStr(""), description="API token there.")
     operator_token: SecretStr = Field(
         SecretStr(""),
         description="Bearer token for /calls; empty: served in local mode only, to this machine.",
@@ -226,9 +243,33 @@ class Settings(BaseSettings):
             raise ValueError(f"write a number from 1 to {MAX_WORKERS}, or auto")
         return value
 
+    @field_validator("api_keys")
+    @classmethod
+    def _keys(cls, value: SecretStr) -> SecretStr:
+        for pair in filter(None, value.get_secret_value().split(",")):
+            if re.fullmatch(r"SK[0-9a-fA-F]{32}:.+", pair.strip()) is None:
+                raise ValueError("write SK… with 32 hex digits, a colon and the key's secret")
+        return value
+
+    @field_validator("signalwire_space")
+    @classmethod
+    def _space(cls, value: str) -> str:
+        if value and re.fullmatch(r"(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?", value) is None:
+            raise ValueError("write the space's host, such as example.signalwire.com")
+        return value
+
     @model_validator(mode="after")
     def _complete(self) -> Settings:
         missing = []
+        if self.signalwire_space:
+            if not self.signalwire_project:
+                missing.append("TWIML_BRIDGE_SIGNALWIRE_PROJECT (the project id)")
+            if not self.signalwire_token.get_secret_value():
+                missing.append("TWIML_BRIDGE_SIGNALWIRE_TOKEN (an API token)")
+            if missing:
+                raise ValueError(f"for TWIML_BRIDGE_SIGNALWIRE_SPACE set {'; '.join(missing)}")
+            if self.signalwire_space.startswith("http://") and not self.local:
+                raise ValueError("TWIML_BRIDGE_SIGNALWIRE_SPACE is reached by https only")
         if not self.local:
             if not self.public_url:
                 missing.append("TWIML_BRIDGE_PUBLIC_URL (https://… where SignalWire reaches us)")
@@ -246,6 +287,20 @@ class Settings(BaseSettings):
     def signing_token(self) -> str:
         """The token that signs requests to the customer."""
         return self.auth_token.get_secret_value() or LOCAL_AUTH_TOKEN
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The secret of each API key."""
+        pairs = filter(None, self.api_keys.get_secret_value().split(","))
+        return dict(pair.strip().split(":", 1) for pair in pairs)
+
+    @property
+    def signalwire_url(self) -> str:
+        """Where SignalWire's REST is, without a slash at the end; empty when it is not used."""
+        space = self.signalwire_space
+        if not space or "://" in space:
+            return space
+        return f"https://{space}" if "." in space else f"https://{space}.signalwire.com"
 
     @property
     def signing_keys(self) -> tuple[str, ...]:

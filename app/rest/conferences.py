@@ -1,0 +1,162 @@
+"""Conferences and who is in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.rest import rendering
+from app.rest.calls import new_call, told
+from app.rest.forms import Form, read, read_query
+from app.rest.listing import Listing, equals, page, times
+from app.service import Service
+from app.store.records import ConferenceRecord, ParticipantRecord
+from app.store.store import Where
+from app.telephony.orders import (
+    ConferenceChange,
+    NewParticipant,
+    ParticipantChange,
+    Refusal,
+    Source,
+    Telephony,
+    not_found,
+)
+
+_EVENTS = ("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement")
+_BEEPS = ("true", "false", "onEnter", "onExit")
+
+
+def create_router(service: Service, telephony: Telephony) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/Conferences")
+    @router.get("/Conferences.json")
+    async def index(request: Request, account: str) -> dict[str, Any]:
+        query = read_query(request)
+        wheres = equals(query, {"FriendlyName": "friendly_name", "Status": "status"})
+        wheres += times(query, "DateCreated", "created_at")
+        wheres += times(query, "DateUpdated", "updated_at")
+        listing = Listing("conferences", f"{rendering.base(account)}/Conferences", query)
+        return await page(
+            service.store,
+            ConferenceRecord,
+            listing,
+            wheres,
+            lambda record: rendering.conference(account, record),
+        )
+
+    @router.get("/Conferences/{sid}")
+    async def fetch(account: str, sid: str) -> dict[str, Any]:
+        return rendering.conference(account, await _find(service, sid))
+
+    @router.post("/Conferences/{sid}")
+    async def update(request: Request, account: str, sid: str) -> dict[str, Any]:
+        form = await read(request)
+        change = ConferenceChange(
+            end=form.word("Status", ("completed",)) == "completed",
+            announce=_source(form, "Announce"),
+        )
+        if not change.end and change.announce is None:
+            raise Refusal(400, 20001, "Status or AnnounceUrl is required")
+        record = await telephony.change_conference(sid.removesuffix(".json"), change)
+        return rendering.conference(account, record)
+
+    @router.get("/Conferences/{sid}/Participants")
+    @router.get("/Conferences/{sid}/Participants.json")
+    async def participants(request: Request, account: str, sid: str) -> dict[str, Any]:
+        await _find(service, sid)
+        query = read_query(request)
+        wheres: list[Where] = [Where("conference_sid", sid)]
+        for name, field in (("Muted", "muted"), ("Hold", "hold"), ("Coaching", "coaching")):
+            flag = query.flag(name)
+            wheres += [] if flag is None else [Where(field, flag)]
+        path = f"{rendering.base(account)}/Conferences/{sid}/Participants"
+        return await page(
+            service.store,
+            ParticipantRecord,
+            Listing("participants", path, query),
+            wheres,
+            lambda record: rendering.participant(account, record),
+        )
+
+    @router.post("/Conferences/{sid}/Participants", status_code=201)
+    @router.post("/Conferences/{sid}/Participants.json", status_code=201)
+    async def add(request: Request, account: str, sid: str) -> dict[str, Any]:
+        order = new_participant(account, await read(request))
+        return rendering.participant(account, await telephony.add_participant(sid, order))
+
+    @router.get("/Conferences/{sid}/Participants/{participant}")
+    async def fetch_participant(account: str, sid: str, participant: str) -> dict[str, Any]:
+        record = await _find_participant(service, sid, participant.removesuffix(".json"))
+        return rendering.participant(account, record)
+
+    @router.post("/Conferences/{sid}/Participants/{participant}")
+    async def change(request: Request, account: str, sid: str, participant: str) -> dict[str, Any]:
+        wanted = participant_change(await read(request))
+        record = await telephony.change_participant(sid, participant.removesuffix(".json"), wanted)
+        return rendering.participant(account, record)
+
+    @router.delete("/Conferences/{sid}/Participants/{participant}", status_code=204)
+    async def remove(sid: str, participant: str) -> Response:
+        await telephony.remove_participant(sid, participant.removesuffix(".json"))
+        return Response(status_code=204)
+
+    return router
+
+
+async def _find(service: Service, sid: str) -> ConferenceRecord:
+    sid = sid.removesuffix(".json")
+    record = await service.store.find(ConferenceRecord, sid)
+    if record is None:
+        raise not_found(f"Conferences/{sid}")
+    return record
+
+
+async def _find_participant(
+    service: Service, conference: str, participant: str
+) -> ParticipantRecord:
+    """By the sid of its call, or by its label."""
+    record = await service.store.find(ParticipantRecord, conference, participant)
+    if record is None:
+        wheres = [Where("conference_sid", conference), Where("label", participant)]
+        named = await service.store.select(ParticipantRecord, wheres, limit=1)
+        record = named.records[0] if named.records and participant else None
+    if record is None:
+        raise not_found(f"Conferences/{conference}/Participants/{participant}")
+    return record
+
+
+def _source(form: Form, name: str) -> Source | None:
+    """A URL of TwiML or music whose parameters begin with `name`."""
+    url = form.url(f"{name}Url")
+    return Source(url, form.method(f"{name}Method")) if url else None
+
+
+def participant_change(form: Form) -> ParticipantChange:
+    return ParticipantChange(
+        muted=form.flag("Muted"),
+        hold=form.flag("Hold"),
+        hold_music=_source(form, "Hold"),
+        announce=_source(form, "Announce"),
+        wait_music=_source(form, "Wait"),
+        beep_on_exit=form.flag("BeepOnExit"),
+        end_on_exit=form.flag("EndConferenceOnExit"),
+        coaching=form.flag("Coaching"),
+        coached_sid=form.text("CallSidToCoach") or None,
+    )
+
+
+def new_participant(account: str, form: Form) -> NewParticipant:
+    return NewParticipant(
+        call=new_call(account, form, needs_source=False),
+        label=form.text("Label"),
+        muted=form.flag("Muted") or False,
+        beep=form.word("Beep", _BEEPS) or "true",
+        start_on_enter=form.flag("StartConferenceOnEnter") is not False,
+        end_on_exit=form.flag("EndConferenceOnExit") or False,
+        wait_music=_source(form, "Wait"),
+        coached_sid=form.text("CallSidToCoach"),
+        max_participants=form.number("MaxParticipants", 2, 250),
+        told=told(form, "ConferenceStatusCallback", _EVENTS),
+    )

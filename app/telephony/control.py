@@ -1,0 +1,31 @@
+"""What a call that this service runs itself lets others do to it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.stream import MediaStream
+from twiml.actions import Stream
+from twiml.document import Document
+
+
+class CallControl(Protocol):
+    """One running call. Every method returns at once."""
+
+    def redirect(self, url: str, method: str) -> None:
+        """Ask the app at `url` and go on with its answer; the call ends when there is none."""
+        ...
+
+    def replace(self, document: Document) -> None:
+        """Go on with this document; what runs is given up, a connected stream ends."""
+        ...
+
+    def begin_stream(self, stream: Stream) -> MediaStream:
+        """Begin a one-way stream beside whatever runs; it is stopped at once if refused."""
+        ...
+
+    def stop_stream(self, name: str) -> bool:
+        """Stop a one-way stream by its name or sid; False when none runs."""
+        ...
+
+    def hang_up(self, by: str) -> None: ...

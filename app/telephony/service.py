@@ -1,0 +1,226 @@
+"""Does on today's calls what the doors ask: on local ones here, on carried ones at SignalWire."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import NoReturn
+
+from app.customer import record_findings
+from app.routes import Route
+from app.service import LiveCall, Service
+from app.store.records import (
+    CallRecord,
+    ConferenceRecord,
+    ParticipantRecord,
+    RecordingRecord,
+    StreamRecord,
+)
+from app.telephony.control import CallControl
+from app.telephony.orders import (
+    CallChange,
+    ConferenceChange,
+    NewCall,
+    NewParticipant,
+    NewRecording,
+    NewStream,
+    ParticipantChange,
+    Refusal,
+    Source,
+    Telephony,
+    not_found,
+    not_in_progress,
+)
+from app.telephony.streams import read_stream, stream_record, why_refused
+from bridge.call import CallStatus
+from bridge.stream import State
+from twiml.diagnostics import Code
+from twiml.document import LIVE_UPDATE, Document
+from twiml.parser import parse
+
+
+class ServiceTelephony:
+    """Each call is dealt with by who runs it. `carried` is None without a carrier's credentials."""
+
+    def __init__(self, service: Service, carried: Telephony | None) -> None:
+        self._service = service
+        self._carried = carried
+
+    # Calls
+
+    async def place(self, order: NewCall) -> CallRecord:
+        if self._service.full:
+            raise Refusal(429, 10004, "Call concurrency limit exceeded")
+        if self._carried is None:
+            raise Refusal(
+                400,
+                21214,
+                f"'To' phone number {order.to} cannot be reached: no phone of that name is here,"
+                " and TWIML_BRIDGE_SIGNALWIRE_SPACE names no carrier",
+            )
+        return await self._carried.place(order)
+
+    async def change(self, sid: str, change: CallChange) -> CallRecord:
+        live = self._service.calls.get(sid)
+        if live is None:
+            return await self._change_ended(sid, change)
+        if change.status == "canceled" and live.call.status is CallStatus.IN_PROGRESS:
+            raise Refusal(400, 21220, "Call is in-progress. Cannot cancel; use completed.")
+        if change.source is not None and live.call.status is not CallStatus.IN_PROGRESS:
+            raise not_in_progress("redirect")
+        document = self._inline(live, change.source) if change.source else None
+        self._note(live, change)
+        if live.carriage is not None:
+            return await self._carrier_of(live).change(sid, change)
+        if change.status:
+            self._control(live).hang_up("rest")
+            status = CallStatus.CANCELED if change.status == "canceled" else CallStatus.COMPLETED
+            self._service.end_call(sid, "rest", status)
+        elif document is not None:
+            self._control(live).replace(document)
+        elif change.source is not None:
+            self._control(live).redirect(change.source.url, change.source.method)
+        return live.record
+
+    async def _change_ended(self, sid: str, change: CallChange) -> CallRecord:
+        """A call that runs no more here; SignalWire may still run it, after a restart of ours."""
+        record = await self._service.store.find(CallRecord, sid)
+        if record is not None and change.status and record.carrier and self._carried is not None:
+            return await self._carried.change(sid, change)
+        if record is not None and not change.status:
+            raise not_in_progress("update")
+        raise not_found(sid)
+
+    def _inline(self, live: LiveCall, source: Source) -> Document | None:
+        """TwiML that came with the request itself; what is wrong with it is on the timeline."""
+        if not source.twiml:
+            return None
+        document = parse(source.twiml, LIVE_UPDATE, allow_plain_ws=self._service.settings.local)
+        record_findings(live.call.timeline, document, "")
+        for finding in document.diagnostics:
+            if finding is document.fatal or finding.code is Code.RELATIVE_ACTION:
+                raise Refusal(400, int(finding.code), finding.message)
+        return document
+
+    def _note(self, live: LiveCall, change: CallChange) -> None:
+        """What changes about whom the call tells, and when it ends."""
+        route: Route = live.context.route
+        if change.fallback is not None:
+            route = replace(
+                route,
+                voice_fallback_url=change.fallback.url,
+                voice_fallback_method=change.fallback.method,
+            )
+        if change.told is not None:
+            route = replace(
+                route,
+                status_callback=change.told.url,
+                status_callback_method=change.told.method,
+            )
+        live.context.route = route
+        if change.time_limit is not None:
+            over = CallChange(status="completed")
+            asyncio.get_running_loop().call_later(
+                change.time_limit, lambda: self._later(live, over)
+            )
+
+    def _later(self, live: LiveCall, change: CallChange) -> None:
+        sid = live.call.sid
+        if self._service.calls.get(sid) is live:
+            live.call.timeline.add("call.time_limit", "warning")
+            self._service.background(self.change(sid, change))
+
+    # Streams
+
+    async def start_stream(self, sid: str, order: NewStream) -> StreamRecord:
+        live = await self._in_progress(sid, "stream")
+        if live.carriage is not None:
+            return await self._carrier_of(live).start_stream(sid, order)
+        stream = read_stream(
+            order, live.context.document_url, allow_plain_ws=self._service.settings.local
+        )
+        media = self._control(live).begin_stream(stream)
+        if media.state is State.STOPPED:
+            raise why_refused(live.call, media)
+        return stream_record(live.call, media, time.time())
+
+    async def stop_stream(self, sid: str, stream: str) -> StreamRecord:
+        live = await self._in_progress(sid, "stop a stream")
+        media = live.call.stream_named(stream)
+        if media is None:
+            raise not_found(f"{sid}/Streams/{stream}")
+        if live.carriage is not None:
+            return await self._carrier_of(live).stop_stream(sid, stream)
+        self._control(live).stop_stream(stream)
+        return stream_record(live.call, media, time.time())
+
+    # Recordings
+
+    async def start_recording(self, sid: str, order: NewRecording) -> RecordingRecord:
+        live = await self._in_progress(sid, "record")
+        return await self._carrier_of(live).start_recording(sid, order)
+
+    async def change_recording(
+        self, sid: str, recording: str, status: str, pause: str
+    ) -> RecordingRecord:
+        live = await self._in_progress(sid, "change a recording")
+        return await self._carrier_of(live).change_recording(sid, recording, status, pause)
+
+    # Conferences
+
+    async def change_conference(self, sid: str, change: ConferenceChange) -> ConferenceRecord:
+        return await (await self._carrier_of_conference(sid)).change_conference(sid, change)
+
+    async def add_participant(self, conference: str, order: NewParticipant) -> ParticipantRecord:
+        carried = await self._carrier_of_conference(conference)
+        return await carried.add_participant(conference, order)
+
+    async def change_participant(
+        self, conference: str, participant: str, change: ParticipantChange
+    ) -> ParticipantRecord:
+        carried = await self._carrier_of_conference(conference)
+        return await carried.change_participant(conference, participant, change)
+
+    async def remove_participant(self, conference: str, participant: str) -> None:
+        carried = await self._carrier_of_conference(conference)
+        await carried.remove_participant(conference, participant)
+
+    # Who
+
+    async def _in_progress(self, sid: str, what: str) -> LiveCall:
+        live = self._service.calls.get(sid)
+        if live is not None and live.call.status is CallStatus.IN_PROGRESS:
+            return live
+        if live is None and await self._service.store.find(CallRecord, sid) is None:
+            raise not_found(sid)
+        raise not_in_progress(what)
+
+    def _control(self, live: LiveCall) -> CallControl:
+        if live.control is None:
+            raise not_in_progress("change it: nobody has answered")
+        return live.control
+
+    def _carrier_of(self, live: LiveCall) -> Telephony:
+        if live.carriage is None:
+            _not_here("a call that this service runs itself")
+        if self._carried is None:
+            raise Refusal(
+                400,
+                20001,
+                "SignalWire runs this call, and its credentials are not set: see"
+                " TWIML_BRIDGE_SIGNALWIRE_SPACE",
+            )
+        return self._carried
+
+    async def _carrier_of_conference(self, sid: str) -> Telephony:
+        record = await self._service.store.find(ConferenceRecord, sid)
+        if record is not None and not record.carrier:
+            _not_here("a conference that this service runs itself")
+        if self._carried is None:
+            raise not_found(sid)
+        return self._carried
+
+
+def _not_here(what: str) -> NoReturn:
+    raise Refusal(400, 20001, f"This is not possible yet for {what}")
