@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -19,7 +18,7 @@ from app.telephony.orders import Refusal
 Kind = TypeVar("Kind", bound=Record)
 _PAGING = frozenset({"Page", "PageSize", "PageToken"})
 _MAX_PAGE = 1000
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +89,29 @@ def equals(query: Form, fields: dict[str, str]) -> list[Where]:
 
 
 def times(query: Form, name: str, field: str) -> list[Where]:
-    """Conditions of a time's three parameters: the day or second itself, `<`, `>`.
+    """Conditions of a time's three parameters: itself, `<` (at or before), `>` (at or after).
 
-    Either end is part of it. A date without a time is the whole day, in UTC.
+    A date stands for its midnight in UTC; by itself, as midnight too, for the whole day, since
+    libraries write one as the other. Any other time by itself is that second.
     """
     wheres: list[Where] = []
-    for suffix, hows in (("", "<>"), ("<", "<"), (">", ">")):
+    for suffix in ("", "<", ">"):
         value = query.text(name + suffix)
-        if value:
-            begin, end = _span(name, value)
-            wheres += [Where(field, end if how == "<" else begin, how) for how in hows]
+        if not value:
+            continue
+        moment = _moment(name, value)
+        at = moment.timestamp()
+        if suffix:
+            wheres.append(Where(field, at, suffix))
+        else:
+            length = 1 if moment.time() != time() else _DAY
+            wheres += [Where(field, at, ">"), Where(field, at + length - 1e-6, "<")]
     return wheres
 
 
-def _span(name: str, value: str) -> tuple[float, float]:
-    """The first and the last moment of a day or a second."""
+def _moment(name: str, value: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
         raise Refusal(400, INVALID, f"{name} must be YYYY-MM-DD or ISO 8601") from error
-    begin = moment.replace(tzinfo=moment.tzinfo or UTC)
-    length = timedelta(days=1) if _DATE.fullmatch(value) else timedelta(seconds=1)
-    return begin.timestamp(), (begin + length).timestamp() - 1e-6
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

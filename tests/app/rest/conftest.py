@@ -1,0 +1,18 @@
+"""A service that listens, and Twilio's library pointed at it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.app.rest.twilio_client import Twilio
+from tests.app.running import serving
+
+
+@pytest_asyncio.fixture
+async def twilio() -> AsyncIterator[Twilio]:
+    async with serving() as server:
+        client = Twilio(server)
+        yield client
+        client.close()
