@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.customer import CallContext
+from app.routes import Route
 from bridge.dialects.tap import Direction
 from twiml.actions import Stream
 
@@ -17,6 +18,10 @@ CALLBACK = "callback"
 STREAM_STATUS = "stream-status"
 EVENT = "event"
 PLAY = "play"
+PLACED = "placed"
+PLACED_STATUS = "placed-status"
+PLACED_CALLBACK = "placed-callback"
+INLINE = "inline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +76,26 @@ class WatchGrant:
     verb: str
 
 
-Grant = StreamGrant | EchoGrant | TapGrant | UrlGrant | WatchGrant
+@dataclass(frozen=True, slots=True)
+class PlacedGrant:
+    """A call that we have placed: its customer's account and app, the TwiML that it begins with if
+    that came with the order, and the events of its progress that are told. `callback` is the URL
+    and method of another callback of it, that this very token is for."""
+
+    account_sid: str
+    route: Route
+    twiml: str
+    events: tuple[str, ...]
+    callback: tuple[str, str] = ("", "POST")
+
+
+@dataclass(frozen=True, slots=True)
+class InlineGrant:
+    """TwiML that a running call goes on with, in the language of its webhooks."""
+
+    context: CallContext
+    twiml: str
+    language: str
+
+
+Grant = StreamGrant | EchoGrant | TapGrant | UrlGrant | WatchGrant | PlacedGrant | InlineGrant

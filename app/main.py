@@ -17,11 +17,13 @@ from fastapi import FastAPI
 
 from app import api, rest
 from app.agent import create_agent
+from app.carrier.client import SignalWireRest
+from app.carrier.telephony import CarriedTelephony
 from app.media import media_protocol
 from app.service import Service
 from app.settings import Settings, SettingsError
 from app.telephony.service import ServiceTelephony
-from app.webhooks import cxml, events, swml, swmlstatus
+from app.webhooks import cxml, events, placed, swml, swmlstatus
 
 log = structlog.get_logger("server")
 
@@ -50,13 +52,25 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(events.create_router(service))
     app.include_router(swmlstatus.create_router(service))
     app.include_router(api.create_router(service))
-    app.include_router(rest.create_router(service, ServiceTelephony(service, None)))
+    app.include_router(placed.create_router(service))
+    app.include_router(rest.create_router(service, ServiceTelephony(service, _carried(service))))
     rest.answer_refusals(app)
     if settings.local:
         agent = create_agent()
         app.state.agent = agent
         app.mount("/agent", agent)
     return app
+
+
+def _carried(service: Service) -> CarriedTelephony | None:
+    """SignalWire's REST, if the settings name a space."""
+    settings = service.settings
+    if not settings.signalwire_url:
+        return None
+    client = SignalWireRest(
+        service.client, settings.signalwire_url, settings.signalwire_project, service.carrier_auth
+    )
+    return CarriedTelephony(service, client)
 
 
 class Server(uvicorn.Server):

@@ -121,7 +121,8 @@ class LiveCall:
     """A call of this service. `legs` holds what ends each of its legs here.
 
     `carriage` is set when SignalWire runs it, `control` while this service does. `stops` holds what
-    stops each stream that SignalWire carries, by its sid. `began_at`, `answered_at` and `ended_at`
+    stops each stream that SignalWire carries, by its sid; `carrier_streams` is SignalWire's id of
+    one that REST began. `began_at`, `answered_at` and `ended_at`
     are seconds since the epoch.
 
     `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
@@ -141,6 +142,7 @@ class LiveCall:
     left: bool = False
     carriage: Carriage | None = None
     control: CallControl | None = None
+    carrier_streams: dict[str, str] = field(default_factory=dict)
     stops: dict[str, Callable[[], None]] = field(default_factory=dict)
     began_at: float = field(default_factory=time.time)
     answered_at: float | None = None
@@ -303,6 +305,14 @@ class Service:
         self.publish()
         self.store.save(live.record)
         return live
+
+    def placed(self, carriage: Carriage, grant: grants.PlacedGrant, parties: Parties) -> LiveCall:
+        """The call that SignalWire has made for us, which is new when it is first heard of."""
+        sid = alias("CA", carriage.call_id)
+        known = self.calls.get(sid) or self.ended.get(sid)
+        return known or self.begin_call(
+            sid, grant.account_sid, parties, carriage=carriage, route=grant.route
+        )
 
     def stand(self, live: LiveCall, status: CallStatus) -> None:
         """Where a call that is not over stands now."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from fastapi import Response
 
-from app.customer import CallContext, Reply
+from app.customer import CallContext, Reply, record_findings
 from app.service import LiveCall, Service
 from app.webhooks.common import unopened
 from bridge.callbacks import FormFields
@@ -99,6 +99,16 @@ async def answer(
         context.call.timeline.add("call.apology", "error", message="internal error")
     quiet = aside == "waitUrl"
     return Answer(language.response(language.silence if quiet else language.apology(APOLOGY)))
+
+
+def answer_with(service: Service, language: Language, context: CallContext, reply: Reply) -> Answer:
+    """A document that is at hand, translated; an apology when it cannot be used."""
+    record_findings(context.call.timeline, reply.document, "")
+    if reply.document.fatal is None:
+        output = _translated(service, language, context, reply, "")
+        if output is not None:
+            return Answer(language.response(output), reply.document)
+    return Answer(language.response(language.apology(APOLOGY)))
 
 
 def _translated(

@@ -33,9 +33,9 @@ class CallLinks:
         self._context = context
         self._aside = aside
 
-    def media(self, stream: Stream, bidirectional: bool) -> MediaLink:
+    def media(self, stream: Stream, bidirectional: bool, sid: str = "") -> MediaLink:
         """Where SignalWire opens this stream, with the bearer token it must show."""
-        sid = mint("MZ", self._service.engine.random_bytes)
+        sid = sid or mint("MZ", self._service.engine.random_bytes)
         grant = StreamGrant(self._context, sid, stream, bidirectional)
         token = self._issue(self.media_purpose, grant, once=True)
         return MediaLink(
@@ -57,6 +57,11 @@ class CallLinks:
         if urlsplit(url).scheme not in ("http", "https"):
             return url  # rtmp and the like: SignalWire fetches those itself
         return self._link("play", self._issue(grants.PLAY, self._grant(url, "GET", "Play", "")))
+
+    def event_of_stream(self, stream: Stream, sid: str) -> str:
+        """Where a one-way stream's events come to as JSON."""
+        grant = StreamGrant(self._context, sid, stream, bidirectional=False)
+        return self._link("event", self._issue(grants.EVENT, grant))
 
     def _stream_status(self, grant: StreamGrant) -> str:
         return self._link("stream", self._issue(grants.STREAM_STATUS, grant))

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app import grants
-from app.grants import Grant, StreamGrant, TapGrant, UrlGrant
+from app.grants import Grant, PlacedGrant, StreamGrant, TapGrant, UrlGrant
 from app.service import Service
 from app.webhooks import swmlevents
 from app.webhooks.common import forward, never_opened, redeem
@@ -85,6 +85,7 @@ def _by_form(service: Service, grant: Grant, form: list[tuple[str, str]]) -> Non
 
 
 def _by_event(service: Service, grant: Grant, event: Event, now: float, fingerprint: bytes) -> None:
+    assert not isinstance(grant, PlacedGrant)  # reports by form
     context = grant.context
     call, facts = context.call, context.facts
     new = facts.is_new(fingerprint) and note(facts, event, now)

@@ -84,7 +84,7 @@ async def test_pages(twilio: Twilio) -> None:
 
     def walk(client: Client) -> list[list[str]]:
         pages = []
-        page = client.calls.page(page_size=3)
+        last = page = client.calls.page(page_size=3)
         while page is not None:
             pages.append([call.sid[-1] for call in page])
             last, page = page, page.next_page()

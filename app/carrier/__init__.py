@@ -1,0 +1,1 @@
+"""SignalWire's REST: calls that it carries are placed and controlled there."""

@@ -1,0 +1,382 @@
+"""What the doors ask of a call that SignalWire carries, asked of SignalWire's REST.
+
+A cXML call is controlled by the compatibility REST, a SWML call by the calling REST, whose commands
+do not work on cXML calls (S section 3.1). SignalWire is only ever given URLs of ours.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from app import grants
+from app.carrier.client import SignalWireRest, foreign_id
+from app.carrier.forms import machine_fields, participant_fields, recording_fields
+from app.grants import InlineGrant, PlacedGrant, UrlGrant
+from app.routes import Route
+from app.service import Carriage, LiveCall, Service
+from app.store.records import (
+    CallRecord,
+    ConferenceRecord,
+    ParticipantRecord,
+    RecordingRecord,
+    StreamRecord,
+)
+from app.telephony.orders import (
+    CallChange,
+    ConferenceChange,
+    NewCall,
+    NewParticipant,
+    NewRecording,
+    NewStream,
+    ParticipantChange,
+    Refusal,
+    Source,
+    Told,
+    not_found,
+)
+from app.telephony.streams import read_stream
+from app.webhooks.links import CallLinks
+from bridge.call import Parties
+from bridge.ids import alias, mint
+
+CXML = "cxml"
+_CURRENT = "Twilio.CURRENT"
+
+
+class CarriedTelephony:
+    """Telephony for calls that SignalWire carries."""
+
+    def __init__(self, service: Service, rest: SignalWireRest) -> None:
+        self._service = service
+        self._rest = rest
+
+    # Calls
+
+    async def place(self, order: NewCall) -> CallRecord:
+        """A cXML call: its documents and its reports come to this service."""
+        route = Route(
+            voice_url=order.source.url,
+            voice_method=order.source.method,
+            voice_fallback_url=order.fallback.url,
+            voice_fallback_method=order.fallback.method,
+            status_callback=order.told.url,
+            status_callback_method=order.told.method,
+        )
+        grant = PlacedGrant(
+            order.account_sid, route, order.source.twiml, order.told.events or ("completed",)
+        )
+        form: list[tuple[str, str]] = [
+            ("To", order.to),
+            ("From", order.from_),
+            ("Url", self._link("placed", grants.PLACED, grant)),
+            ("Method", "POST"),
+            ("StatusCallback", self._link("placed-status", grants.PLACED_STATUS, grant)),
+            ("StatusCallbackMethod", "POST"),
+            *(
+                ("StatusCallbackEvent", event)
+                for event in ("initiated", "ringing", "answered", "completed")
+            ),
+            ("Timeout", str(order.timeout)),
+        ]
+        optional = {
+            "TimeLimit": str(order.time_limit or ""),
+            "SendDigits": order.send_digits,
+            "CallerId": order.caller_id,
+            "SipAuthUsername": order.sip_username,
+            "SipAuthPassword": order.sip_password,
+        }
+        form += [(name, value) for name, value in optional.items() if value]
+        if order.recording is not None:
+            told = self._told(grant, order.recording.told)
+            form += [("Record", "true"), *recording_fields(replace(order.recording, told=told))]
+        machine = replace(order.machine, told=self._told(grant, order.machine.told))
+        form += machine_fields(machine)
+        answer = await self._rest.post("/Calls", tuple(form))
+        call_id = _text(answer, "sid")
+        if not call_id:
+            raise Refusal(503, 20503, "SignalWire names no call in its answer")
+        live = self._service.placed(
+            Carriage(CXML, call_id), grant, Parties(order.from_, order.to, "outbound-api")
+        )
+        record = live.record
+        return replace(record, status="queued") if record.status == "ringing" else record
+
+    async def change(self, sid: str, change: CallChange) -> CallRecord:
+        live = self._service.calls.get(sid)
+        record = live.record if live else await self._service.store.find(CallRecord, sid)
+        if record is None:
+            raise not_found(sid)
+        if change.source is not None and live is not None:
+            await self._redirect(live, change.source)
+        elif change.status:
+            await self._end(live, record, change.status)
+            status = "completed" if record.status == "in-progress" else change.status
+            return replace(record, status=status)
+        return record
+
+    async def _redirect(self, live: LiveCall, source: Source) -> None:
+        carriage = _carriage(live)
+        url = self._document(live, carriage, source)
+        if carriage.language == CXML:
+            await self._rest.post(_path(carriage), (("Url", url), ("Method", "POST")))
+        else:
+            await self._rest.command("update", carriage.call_id, {"url": url})
+        live.call.timeline.add("call.redirected")
+
+    def _document(self, live: LiveCall, carriage: Carriage, source: Source) -> str:
+        """Our URL at which SignalWire gets the new document."""
+        sid = live.call.sid
+        if source.twiml:
+            token = self._service.tokens.issue(
+                grants.INLINE, sid, InlineGrant(live.context, source.twiml, carriage.language)
+            )
+            return f"{self._service.base_url}/signalwire/inline/{token}"
+        grant = UrlGrant(live.context, source.url, source.method, "Redirect", made_at=time.time())
+        token = self._service.tokens.issue(grants.DOCUMENT, sid, grant)
+        return f"{self._service.base_url}/signalwire/{carriage.language}/{token}"
+
+    async def _end(self, live: LiveCall | None, record: CallRecord, status: str) -> None:
+        carriage = Carriage(record.carrier, record.carrier_id)
+        if carriage.language == CXML:
+            await self._rest.post(_path(carriage), (("Status", status),))
+        else:
+            await self._rest.command("update", carriage.call_id, {"status": status})
+            if live is not None:
+                self._service.conclude(live.call.sid, "rest")  # SignalWire reports no end
+
+    # Streams
+
+    async def start_stream(self, sid: str, order: NewStream) -> StreamRecord:
+        live = self._live(sid)
+        carriage = _carriage(live)
+        stream = read_stream(
+            order, live.context.document_url, allow_plain_ws=self._service.settings.local
+        )
+        stream_sid = mint("MZ", secrets.token_bytes)
+        links = CallLinks(self._service, live.context)
+        link = links.media(stream, bidirectional=False, sid=stream_sid)
+        if carriage.language == CXML:
+            answer = await self._rest.post(
+                f"{_path(carriage)}/Streams",
+                (
+                    ("Url", link.url),
+                    ("Name", link.name),
+                    ("Track", stream.track.value),
+                    ("StatusCallback", link.status_callback),
+                    ("StatusCallbackMethod", "POST"),
+                    ("AuthorizationBearerToken", link.bearer),
+                ),
+            )
+            live.carrier_streams[stream_sid] = _text(answer, "sid") or link.name
+        else:
+            await self._rest.command(
+                "calling.stream",
+                carriage.call_id,
+                {
+                    "control_id": stream_sid,
+                    "url": link.url,
+                    "name": link.name,
+                    "codec": "PCMU",
+                    "track": stream.track.value,
+                    "authorization_bearer_token": link.bearer,
+                    "status_url": links.event_of_stream(stream, stream_sid),
+                    "status_url_method": "POST",
+                },
+            )
+            live.carrier_streams[stream_sid] = stream_sid
+        now = time.time()
+        return StreamRecord(
+            stream_sid, live.call.account_sid, sid, stream.name or "", "in-progress", now, now
+        )
+
+    async def stop_stream(self, sid: str, stream: str) -> StreamRecord:
+        live = self._live(sid)
+        carriage = _carriage(live)
+        media = live.call.stream_named(stream)
+        if media is None:
+            raise not_found(f"{sid}/Streams/{stream}")
+        identity = media.identity
+        theirs = live.carrier_streams.get(identity.stream_sid, "")
+        if theirs and carriage.language == CXML:
+            await self._rest.post(f"{_path(carriage)}/Streams/{theirs}", (("Status", "stopped"),))
+        elif theirs:
+            params = {"control_id": theirs}
+            await self._rest.command("calling.stream.stop", carriage.call_id, params)
+        # The customer's end does not wait for SignalWire's; a stream of the document has only it.
+        if stop := live.stops.get(identity.stream_sid):
+            stop()
+        elif leg := live.taps.get(identity.stream_sid):
+            leg.stop()
+        now = time.time()
+        return StreamRecord(
+            identity.stream_sid,
+            live.call.account_sid,
+            sid,
+            identity.name or "",
+            "stopped",
+            live.began_at,
+            now,
+        )
+
+    # Recordings
+
+    async def start_recording(self, sid: str, order: NewRecording) -> RecordingRecord:
+        live = self._live(sid)
+        carriage = _cxml(live, "recorded by REST")
+        if order.told.url:
+            links = CallLinks(self._service, live.context)
+            url = links.callback(
+                order.told.url, order.told.method, "Recording", "recordingStatusCallback"
+            )
+            order = replace(order, told=replace(order.told, url=url))
+        answer = await self._rest.post(f"{_path(carriage)}/Recordings", recording_fields(order))
+        return self._recording(live, answer, "StartCallRecordingAPI")
+
+    async def change_recording(
+        self, sid: str, recording: str, status: str, pause: str
+    ) -> RecordingRecord:
+        live = self._live(sid)
+        carriage = _cxml(live, "recorded by REST")
+        known = await self._service.store.find(RecordingRecord, recording)
+        theirs = _CURRENT if recording == _CURRENT else foreign_id(recording)
+        if known is not None:
+            theirs = known.carrier_id or theirs
+        form = (("Status", status), ("PauseBehavior", pause))
+        answer = await self._rest.post(f"{_path(carriage)}/Recordings/{theirs}", form)
+        return self._recording(live, answer, known.source if known else "RecordVerb")
+
+    def _recording(self, live: LiveCall, answer: Mapping[str, Any], source: str) -> RecordingRecord:
+        now = time.time()
+        theirs = _text(answer, "sid")
+        seconds = _text(answer, "duration")
+        record = RecordingRecord(
+            sid=alias("RE", theirs),
+            account_sid=live.call.account_sid,
+            call_sid=live.call.sid,
+            status=_text(answer, "status") or "in-progress",
+            created_at=now,
+            updated_at=now,
+            seconds=int(seconds) if seconds.isdigit() else None,
+            channels=2 if _text(answer, "channels") == "2" else 1,
+            source=source,
+            carrier=CXML,
+            carrier_id=theirs,
+            url=self._rest.url_of(f"/Recordings/{theirs}"),
+        )
+        self._service.store.save(record)
+        return record
+
+    # Conferences
+
+    async def change_conference(self, sid: str, change: ConferenceChange) -> ConferenceRecord:
+        if change.announce is not None:
+            raise Refusal(400, 20001, "Announce to each participant: SignalWire has no other way")
+        record = await self._service.store.find(ConferenceRecord, sid)
+        path = f"/Conferences/{foreign_id(sid)}"
+        answer = await self._rest.post(path, (("Status", "completed"),))
+        now = time.time()
+        record = record or ConferenceRecord(
+            sid, "", _text(answer, "friendly_name"), "in-progress", now, now, carrier=CXML
+        )
+        record = replace(record, status=_text(answer, "status") or record.status, updated_at=now)
+        self._service.store.save(record)
+        return record
+
+    async def add_participant(self, conference: str, order: NewParticipant) -> ParticipantRecord:
+        raise Refusal(
+            400,
+            20001,
+            "A participant is not called by this service: create a call whose TwiML dials the"
+            " conference",
+        )
+
+    async def change_participant(
+        self, conference: str, participant: str, change: ParticipantChange
+    ) -> ParticipantRecord:
+        path = self._participant(conference, participant)
+        change = replace(
+            change,
+            hold_music=self._heard(participant, change.hold_music, "waitUrl"),
+            announce=self._heard(participant, change.announce, "url"),
+            wait_music=self._heard(participant, change.wait_music, "waitUrl"),
+        )
+        answer = await self._rest.post(path, participant_fields(change))
+        known = await self._service.store.find(ParticipantRecord, conference, participant)
+        now = time.time()
+        record = replace(
+            known or ParticipantRecord(conference, participant, "", now, now),
+            updated_at=now,
+            muted=_flag(answer, "muted", known.muted if known else False),
+            hold=_flag(answer, "hold", known.hold if known else False),
+        )
+        self._service.store.save(record)
+        return record
+
+    async def remove_participant(self, conference: str, participant: str) -> None:
+        await self._rest.delete(self._participant(conference, participant))
+        self._service.store.remove(ParticipantRecord, conference, participant)
+
+    def _heard(self, participant: str, source: Source | None, attribute: str) -> Source | None:
+        """Our URL of what a participant hears aside, which must be translated."""
+        if source is None:
+            return None
+        links = CallLinks(self._service, self._live(participant).context)
+        return Source(links.document(source.url, source.method, "Conference", attribute))
+
+    def _participant(self, conference: str, participant: str) -> str:
+        live = self._service.calls.get(participant)
+        call_id = live.carriage.call_id if live and live.carriage else foreign_id(participant)
+        return f"/Conferences/{foreign_id(conference)}/Participants/{call_id}"
+
+    # Common
+
+    def _live(self, sid: str) -> LiveCall:
+        live = self._service.calls.get(sid)
+        if live is None:
+            raise not_found(sid)
+        return live
+
+    def _told(self, grant: PlacedGrant, told: Told) -> Told:
+        """Our URL in place of a callback of the customer's."""
+        if not told.url:
+            return told
+        of_this = replace(grant, callback=(told.url, told.method))
+        return replace(
+            told, url=self._link("placed-callback", grants.PLACED_CALLBACK, of_this), method="POST"
+        )
+
+    def _link(self, path: str, purpose: str, grant: PlacedGrant) -> str:
+        token = self._service.tokens.issue(purpose, "", grant)
+        return f"{self._service.base_url}/signalwire/{path}/{token}"
+
+
+def _carriage(live: LiveCall) -> Carriage:
+    assert live.carriage is not None
+    return live.carriage
+
+
+def _cxml(live: LiveCall, what: str) -> Carriage:
+    carriage = _carriage(live)
+    if carriage.language != CXML:
+        raise Refusal(
+            400, 20001, f"A SWML call cannot be {what}; use SignalWire's cXML webhook for this app"
+        )
+    return carriage
+
+
+def _path(carriage: Carriage) -> str:
+    return f"/Calls/{carriage.call_id}"
+
+
+def _text(answer: Mapping[str, Any], key: str) -> str:
+    value = answer.get(key)
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def _flag(answer: Mapping[str, Any], key: str, known: bool) -> bool:
+    value = answer.get(key)
+    return value if isinstance(value, bool) else known
