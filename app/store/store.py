@@ -66,7 +66,7 @@ class Store:
         self._lock = lock
         self.lasting = lasting
         """Whether what is kept outlives the process."""
-        self._engine = engine
+        self.engine = engine
         self._instance = instance
         self._thread = ThreadPoolExecutor(1, "store")
         self._writer = Writer(
@@ -87,7 +87,7 @@ class Store:
         """Write what waits, then let the database go."""
         await self._writer.close()
         self._thread.shutdown()
-        self._engine.dispose()
+        self.engine.dispose()
         if self._lock is not None:
             self._lock.close()
 
@@ -210,7 +210,7 @@ class Store:
         query = sa.select(sa.func.max(callbacks.c.number)).where(
             callbacks.c.instance == self._instance
         )
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return connection.execute(query).scalar() or 0
 
     async def _do(self, work: Callable[[sa.Connection], Value]) -> Value:
@@ -218,7 +218,7 @@ class Store:
         await self._writer.flush()
 
         def carry_out() -> Value:
-            with self._engine.begin() as connection:
+            with self.engine.begin() as connection:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, carry_out)

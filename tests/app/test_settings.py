@@ -186,3 +186,38 @@ def test_limits() -> None:
         carrier_idle=6,
         reorder_time=0.1,
     )
+
+
+def test_the_rest_of_signalwire() -> None:
+    """A space is a host, with or without the domain that all have; a local stand-in by http."""
+    given = {"signalwire_project": "p", "signalwire_token": "t"}
+    for space, url in (
+        ("", ""),
+        ("example", "https://example.signalwire.com"),
+        ("example.signalwire.com", "https://example.signalwire.com"),
+        ("http://127.0.0.1:99", "http://127.0.0.1:99"),
+    ):
+        assert load(local=True, signalwire_space=space, **given).signalwire_url == url
+    with pytest.raises(SettingsError, match="TWIML_BRIDGE_SIGNALWIRE_PROJECT.*TWIML_BRIDGE"):
+        load(local=True, signalwire_space="example")
+    with pytest.raises(SettingsError, match="by https only"):
+        load(**LIVE, **given, signalwire_space="http://example.com")
+    with pytest.raises(SettingsError, match="TWIML_BRIDGE_SIGNALWIRE_SPACE: write the space's"):
+        load(local=True, signalwire_space="https://a/b", **given)
+
+
+def test_api_keys() -> None:
+    """Keys are pairs of sid and secret; one that is none is refused without being shown."""
+    one, two = "SK" + "1" * 32, "SK" + "2" * 32
+    assert load(local=True, api_keys=f"{one}:a:b, {two}:c").keys == {one: "a:b", two: "c"}
+    assert load(local=True).keys == {}
+    with pytest.raises(SettingsError) as caught:
+        load(local=True, api_keys="SK1:p4ssw0rd")
+    assert "TWIML_BRIDGE_API_KEYS" in str(caught.value)
+    assert "p4ssw0rd" not in str(caught.value)
+
+
+def test_the_database_url_is_not_shown() -> None:
+    """Its password is in no form of the settings that could be printed."""
+    settings = load(local=True, database_url="postgresql://u:p4ssw0rd@h/d")
+    assert "p4ssw0rd" not in repr(settings) + settings.model_dump_json()

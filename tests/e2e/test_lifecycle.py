@@ -65,7 +65,7 @@ async def test_sigterm_is_bounded(app: Customer, silent_server: str) -> None:
         await call.open(streams_of(await call.document(), "Connect")[0])
         await app.wait_message(path, "start")
         assert await service.stop(signal.SIGTERM) == 0
-        (abandoned,) = await service.log.wait(event="callbacks abandoned at shutdown")
+        (abandoned,) = await service.log.wait(event="callbacks left for the next start")
         assert abandoned["count"] == 2
 
 

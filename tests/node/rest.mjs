@@ -39,3 +39,4 @@ for await (const line of createInterface({ input: process.stdin })) {
     console.log(JSON.stringify({ error: { status, code, message, moreInfo } }));
   }
 }
+process.exit(0); // connections that are kept alive would keep the process too

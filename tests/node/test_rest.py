@@ -80,8 +80,10 @@ async def library() -> AsyncIterator[Library]:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
+        assert process.stdin is not None
         yield Library(process, server, signalwire)
-        await process.communicate()
+        process.stdin.close()
+        assert await process.wait() == 0
 
 
 async def test_a_local_call(library: Library) -> None:

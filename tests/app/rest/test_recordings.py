@@ -3,6 +3,7 @@ what the library asks for reaches `Telephony`, played by a double that only note
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -181,15 +182,18 @@ async def test_conferences(twilio: Twilio) -> None:
         "Room 2",
         "last-participant-left",
     )
-    people = twilio.client.conferences(ROOM).participants
-    for filters, found in (({}, "21"), ({"muted": True}, "1"), ({"hold": True}, "2")):
-        listed = await twilio.do(lambda _, f=filters: people.list(**f))  # type: ignore[misc]
-        assert "".join(one.call_sid[-1] for one in listed) == found, filters
+    room = twilio.client.conferences(ROOM)
+    flags: list[tuple[dict[str, bool], str]] = [
+        ({}, "21"),
+        ({"muted": True}, "1"),
+        ({"hold": True}, "2"),
+    ]
+    for flag, found in flags:
+        people = await asyncio.to_thread(room.participants.list, **flag)
+        assert "".join(one.call_sid[-1] for one in people) == found, flag
     for name in (CALL, "boss"):
-        found_one = await twilio.do(
-            lambda client, n=name: client.conferences(ROOM).participants(n).fetch()
-        )  # type: ignore[misc]
-        assert (found_one.call_sid, found_one.muted, found_one.label) == (CALL, True, "boss")
+        one = await asyncio.to_thread(room.participants(name).fetch)
+        assert (one.call_sid, one.muted, one.label) == (CALL, True, "boss")
     for work in (
         lambda client: client.conferences("CF" + "9" * 32).fetch(),
         lambda client: client.conferences(ROOM).participants("nobody").fetch(),

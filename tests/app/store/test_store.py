@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -280,3 +281,23 @@ async def test_writing_goes_on_after_trouble() -> None:
     async with opened() as store:
         assert await store.find(CallRecord, call(1).sid) == call(1)
         assert len(await store.undelivered(9)) == 1
+
+
+async def test_what_comes_together_is_written_together() -> None:
+    """Two hundred calls that begin at once, each with a callback, cost a few transactions, and the
+    event loop none of them: they run on a thread of their own."""
+    async with opened() as store:
+        commits: list[str] = []
+        sa.event.listen(
+            store.engine, "commit", lambda _: commits.append(threading.current_thread().name)
+        )
+        kept = []
+        for number in range(200):
+            store.save(call(number, status="ringing", ended_at=None))
+            kept.append(store.keep(letter(number, str(number))))
+        assert commits == []
+        await asyncio.gather(*kept)
+        await store.flush()
+        assert len(commits) <= 3
+        assert all(name.startswith("store") for name in commits)
+        assert len((await store.select(CallRecord, limit=500)).records) == 200
