@@ -155,7 +155,10 @@ def test_secrets_are_never_printed() -> None:
     """Neither the text nor the representation of settings shows a secret."""
     secrets = [name for name, field in Settings.model_fields.items() if "Secret" in repr(field)]
     assert set(secrets) == {
+        "api_keys",
         "auth_token",
+        "database_url",
+        "signalwire_token",
         "signalwire_signing_key",
         "signalwire_signing_key_previous",
         "operator_token",
@@ -198,7 +201,7 @@ def test_the_rest_of_signalwire() -> None:
         ("http://127.0.0.1:99", "http://127.0.0.1:99"),
     ):
         assert load(local=True, signalwire_space=space, **given).signalwire_url == url
-    with pytest.raises(SettingsError, match="TWIML_BRIDGE_SIGNALWIRE_PROJECT.*TWIML_BRIDGE"):
+    with pytest.raises(SettingsError, match="set TWIML_BRIDGE_SIGNALWIRE_PROJECT"):
         load(local=True, signalwire_space="example")
     with pytest.raises(SettingsError, match="by https only"):
         load(**LIVE, **given, signalwire_space="http://example.com")
