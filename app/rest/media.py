@@ -65,8 +65,11 @@ async def _carried(
     if "range" in request.headers:
         headers["Range"] = request.headers["range"]
     outgoing = service.client.build_request("GET", url, headers=headers)
+    # Our credentials are for SignalWire's own host and nobody else.
+    ours = url.startswith(service.settings.signalwire_url + "/")
+    auth = service.carrier_auth if ours and service.settings.signalwire_url else None
     try:
-        upstream = await service.client.send(outgoing, stream=True, auth=service.carrier_auth)
+        upstream = await service.client.send(outgoing, stream=True, auth=auth)
     except httpx.HTTPError as error:
         raise Refusal(503, 20503, "SignalWire does not give the recording") from error
     if not upstream.is_success:

@@ -27,6 +27,7 @@ from app.telephony import orders
 from app.telephony.orders import Source, Told
 from tests.app.rest.twilio_client import ACCOUNT, Twilio
 from tests.app.running import CALLED, CALLER, client_of, serving, write_pcm
+from tests.support.peers import response, web_app
 
 CALL = "CA" + "1" * 32
 ROOM = "CF" + "1" * 32
@@ -140,6 +141,32 @@ async def test_media_for_everybody() -> None:
         path = f"/2010-04-01/Accounts/{ACCOUNT}/Recordings/{recording(1).sid}"
         assert (await client.get(path)).content == whole
         assert (await client.get(f"{path}.json")).status_code == 401
+
+
+async def test_media_that_signalwire_keeps() -> None:
+    """A recording at SignalWire is passed through, ranges too, with our credentials for its own
+    host only."""
+    part = response(206, b"89", "Content-Type: audio/x-wav", "Content-Range: bytes 8-9/10")
+    async with (
+        web_app(part) as space,
+        web_app(part) as elsewhere,
+        serving(
+            signalwire_space=space.origin, signalwire_project="p", signalwire_token="t"
+        ) as server,
+        client_of(server) as client,
+    ):
+        client.auth = AUTH
+        for number, app in ((1, space), (2, elsewhere)):
+            kept = recording(number, path="", url=app.url("/kept"), carrier="cxml")
+            server.service.store.save(kept)
+            path = f"/2010-04-01/Accounts/{ACCOUNT}/Recordings/{kept.sid}"
+            answer = await client.get(f"{path}.mp3", headers={"Range": "bytes=8-9"})
+            assert (answer.status_code, answer.content) == (206, b"89")
+            assert answer.headers["content-range"] == "bytes 8-9/10"
+            (request,) = app.requests
+            assert (request.target, request.header("Range")) == ("/kept.mp3", "bytes=8-9")
+        assert space.requests[0].header("Authorization") == "Basic cDp0"
+        assert elsewhere.requests[0].header("Authorization") is None
 
 
 async def test_deleting(twilio: Twilio) -> None:
