@@ -83,6 +83,16 @@ class Store:
         metadata.create_all(engine)
         return cls(engine, lasting=False)
 
+    @property
+    def waiting(self) -> int:
+        """How much is to be written still."""
+        return self._writer.waiting
+
+    @property
+    def lost(self) -> int:
+        """How much could not be kept, for want of a database."""
+        return self._writer.lost
+
     async def close(self) -> None:
         """Write what waits, then let the database go."""
         await self._writer.close()

@@ -62,8 +62,16 @@ class Writer:
             _release(told)
             self.lost += 1
         self._entries.append((entry, written))
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        self._start()
+
+    def _start(self) -> None:
+        """Begin to write. A command that only now and then runs an event loop does so then."""
+        if self._task is None and self._entries:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return
+            self._task = loop.create_task(self._run())
 
     async def flush(self) -> None:
         """Wait until everything given so far has been tried, if the database can be had at all."""
@@ -73,6 +81,7 @@ class Writer:
     async def close(self) -> None:
         """Write what is left; what cannot be written now is lost, and counted."""
         self._closing = True
+        self._start()
         if self._task is not None:
             await self._task
         if self._entries:

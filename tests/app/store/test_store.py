@@ -301,3 +301,14 @@ async def test_what_comes_together_is_written_together() -> None:
         assert len(commits) <= 3
         assert all(name.startswith("store") for name in commits)
         assert len((await store.select(CallRecord, limit=500)).records) == 200
+
+
+def test_a_command_without_a_lasting_event_loop() -> None:
+    """What is saved while no event loop runs is written when one does."""
+    store = Store.memory()
+    with asyncio.Runner() as runner:
+        store.save(call(1))
+        assert runner.run(store.find(CallRecord, call(1).sid)) == call(1)
+        store.save(call(2))
+        runner.run(store.close())
+    assert (store.waiting, store.lost) == (0, 0)
