@@ -146,12 +146,12 @@ class LocalCall:
         except CustomerError:
             self.hang_up("document")  # the reasons are on the timeline
         else:
-            self.replace(reply.document)
+            self.replace(reply.document, reply.url)
 
-    def replace(self, document: Document) -> None:
-        """Go on with this document; a connected stream ends."""
+    def replace(self, document: Document, url: str = "") -> None:
+        """Go on with this document, which came from `url`; a connected stream ends."""
         self._live.call.timeline.add("call.redirected")
-        self._events.put_nowait(DocumentReplaced(document))
+        self._events.put_nowait(DocumentReplaced(document, url=url))
 
     def begin_stream(self, stream: Stream) -> MediaStream:
         return self._leg.begin_stream(stream, bidirectional=False).media

@@ -16,8 +16,9 @@ class CallControl(Protocol):
         """Ask the app at `url` and go on with its answer; the call ends when there is none."""
         ...
 
-    def replace(self, document: Document) -> None:
-        """Go on with this document; what runs is given up, a connected stream ends."""
+    def replace(self, document: Document, url: str = "") -> None:
+        """Go on with this document, which came from `url` if from anywhere; what runs is given up,
+        a connected stream ends."""
         ...
 
     def begin_stream(self, stream: Stream) -> MediaStream:
