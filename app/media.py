@@ -65,7 +65,8 @@ def create_acceptor(service: Service) -> Acceptor:
 
         def ended(leg: SignalWireLeg | EchoLeg) -> None:
             live.legs.discard(leg.stop)
-            live.stops.pop(grant.stream_sid, None)
+            if isinstance(grant, StreamGrant):
+                live.stops.pop(grant.stream_sid, None)
             live.last_seen = time.monotonic()
             live.left = leg.left_by_carrier
 

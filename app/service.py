@@ -21,9 +21,9 @@ from app.security import TokenError, Tokens
 from app.settings import Settings, SettingsError
 from app.store.records import CallRecord, StreamRecord
 from app.store.store import Store
+from app.telephony.control import CallControl
 from app.workers.place import Place
 from app.workers.siblings import Seat, Siblings
-from app.telephony.control import CallControl
 from bridge.call import Call, CallStatus, Parties
 from bridge.engine.connect import StreamConnector, tls_context
 from bridge.engine.core import Engine

@@ -25,20 +25,28 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _SETTING = "TWIML_BRIDGE_DATABASE_URL"
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, worker: int | None = None) -> Store:
     """The store that the settings name, brought up to date; raises SettingsError.
 
-    Blocks for as long as the database takes, so it is called before the service begins.
+    Blocks for as long as the database takes, so it is called before the service begins. Each
+    `worker` of a service has callbacks and calls of its own to take up after a restart.
     """
     url = _url(settings)
+    instance = settings.instance if worker is None else f"{settings.instance}-{worker}"
     _make_directory(settings.data_dir)
     with ExitStack() as undo:
-        lock = _lock(settings)
+        lock = _lock(settings, instance)
         if lock is not None:
             undo.enter_context(lock)
         engine = _migrated(url)
         undo.pop_all()
-        return Store(engine, settings.instance, lock=lock)
+        return Store(engine, instance, lock=lock)
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database up to date, once, before several workers open it; raises SettingsError."""
+    _make_directory(settings.data_dir)
+    _migrated(_url(settings)).dispose()
 
 
 def _migrated(url: URL) -> Engine:
@@ -98,17 +106,17 @@ def _make_directory(path: Path) -> None:
         ) from error
 
 
-def _lock(settings: Settings) -> IO[bytes] | None:
+def _lock(settings: Settings, instance: str) -> IO[bytes] | None:
     """Held while the process lives: two of one name would send each other's callbacks again."""
     if sys.platform == "win32":
         return None
-    handle = (settings.data_dir / f"{settings.instance}.lock").open("ab")
+    handle = (settings.data_dir / f"{instance}.lock").open("ab")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         handle.close()
         raise SettingsError(
-            f"TWIML_BRIDGE_DATA_DIR: a service named {settings.instance!r} runs with"
+            f"TWIML_BRIDGE_DATA_DIR: a service named {instance!r} runs with"
             f" {settings.data_dir} already; stop it, or give this one another directory or another"
             " name (TWIML_BRIDGE_INSTANCE)"
         ) from error

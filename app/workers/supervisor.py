@@ -24,6 +24,7 @@ import structlog
 from app import routes
 from app.main import announce, listen, shared_listeners
 from app.settings import Settings, SettingsError
+from app.store import prepare
 from app.workers.board import Board
 from app.workers.place import Place
 from app.workers.siblings import Seat
@@ -46,6 +47,7 @@ def supervise(settings: Settings) -> int:
     if not hasattr(os, "fork"):
         raise SettingsError("TWIML_BRIDGE_WORKERS: this system cannot fork; use 1")
     numbers = routes.load(settings).numbers  # a fault is told before anything is begun
+    prepare(settings)
     listeners = shared_listeners(settings, settings.worker_count)
     port = listeners[0].getsockname()[1]
     settings = settings.model_copy(update={"port": port})

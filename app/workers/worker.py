@@ -18,6 +18,7 @@ from app.main import Server
 from app.media import Arriving, socket_maker
 from app.service import Service
 from app.settings import Settings, SettingsError
+from app.store import open_store
 from app.workers.handover import Hatch
 from app.workers.relay import Door, Relay
 from app.workers.siblings import Seat
@@ -53,7 +54,9 @@ async def _serve(
     seat: Seat, settings: Settings, listener: socket.socket, parent: int, lifeline: int
 ) -> None:
     server = WorkerServer(
-        Service(settings, seat), listener, lambda: os.write(parent, READY + b"\n")
+        Service(settings, open_store(settings, seat.place.number), seat),
+        listener,
+        lambda: os.write(parent, READY + b"\n"),
     )
     loop = asyncio.get_running_loop()
     alone = False
