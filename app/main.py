@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from app import api, rest
+from app import api, phonedoor, rest
 from app.agent import create_agent
 from app.carrier.client import SignalWireRest
 from app.carrier.telephony import CarriedTelephony
@@ -56,6 +56,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(rest.create_router(service, ServiceTelephony(service, _carried(service))))
     rest.answer_refusals(app)
     if settings.local:
+        app.include_router(phonedoor.create_router(service))
         agent = create_agent()
         app.state.agent = agent
         app.mount("/agent", agent)

@@ -13,6 +13,8 @@ import httpx
 import structlog
 
 from app import grants, routes
+from app.calls.exchange import Exchange
+from app.calls.sounds import Sounds
 from app.customer import CallContext, Customer, voice_form
 from app.logs import log_entry
 from app.restoring import deliver_left, purge
@@ -233,6 +235,8 @@ class Service:
             limits=settings.limits,
             ports=_ports(settings, seat),
         )
+        self.sounds = Sounds(self.client, settings.data_dir / "recordings", local=settings.local)
+        self.exchange = Exchange(settings.phone_names if settings.local else {})
         self.customer = Customer(webhooks, allow_plain_ws=settings.local)
         self.lifetime = settings.call_hours * 3600
         self.tokens: Tokens[grants.Grant] = Tokens(seat.secret, self.lifetime, mark=seat.mark)
@@ -439,7 +443,11 @@ class Service:
         log.info("draining", calls=len(self.calls))
         for sid in tuple(self.calls):
             self.end_call(sid, "shutdown")
-        abandoned = await self.engine.sender.drain(self.settings.shutdown_seconds)
+        until = time.monotonic() + self.settings.shutdown_seconds
+        if self._background:
+            # Calls that are over have files to finish, and more to tell.
+            await asyncio.wait(set(self._background), timeout=self.settings.shutdown_seconds)
+        abandoned = await self.engine.sender.drain(max(0.1, until - time.monotonic()))
         if abandoned and self.store.lasting:
             log.warning("callbacks left for the next start", count=abandoned)
         elif abandoned:
@@ -454,5 +462,6 @@ class Service:
         if self.engine.ports is not None:
             self.engine.ports.close()
         await self.siblings.close()
+        await self.sounds.close()
         await self.client.aclose()
         await self.store.close()

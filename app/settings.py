@@ -5,6 +5,7 @@ The table in docs/settings.md is made from this class.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from ipaddress import IPv4Address
@@ -199,6 +200,12 @@ class Settings(BaseSettings):
         description="A recording's audio is given only with the account's credentials, as on Twilio"
         " when its account asks for that; false: to whoever knows its URL.",
     )
+    phones: str = Field(
+        "{}",
+        description="Local mode: whom a dialled number, `client:` or `sip:` name reaches, as JSON:"
+        " the name of a connected phone, `busy`, `no-answer`, or `wav:` and a file that is said."
+        ' Such as {"+15550001111": "alice", "sip:desk@example.com": "busy"}.',
+    )
     signalwire_space: str = Field(
         "",
         description="SignalWire space, such as example.signalwire.com, where REST places calls and"
@@ -251,6 +258,19 @@ class Settings(BaseSettings):
                 raise ValueError("write SK… with 32 hex digits, a colon and the key's secret")
         return value
 
+    @field_validator("phones")
+    @classmethod
+    def _phones(cls, value: str) -> str:
+        try:
+            names = json.loads(value)
+        except ValueError:
+            names = None
+        if not isinstance(names, dict) or not all(
+            isinstance(name, str) and name for name in names.values()
+        ):
+            raise ValueError('write a JSON object of texts, such as {"+15550001111": "alice"}')
+        return value
+
     @field_validator("signalwire_space")
     @classmethod
     def _space(cls, value: str) -> str:
@@ -293,6 +313,12 @@ class Settings(BaseSettings):
         """The secret of each API key."""
         pairs = filter(None, self.api_keys.get_secret_value().split(","))
         return dict(pair.strip().split(":", 1) for pair in pairs)
+
+    @property
+    def phone_names(self) -> dict[str, str]:
+        """Whom each dialled name reaches."""
+        names: dict[str, str] = json.loads(self.phones)
+        return names
 
     @property
     def signalwire_url(self) -> str:

@@ -35,3 +35,23 @@ def twiml(
 
 
 bench_media.register(cli)
+
+
+@cli.command()
+def calls(
+    count: Annotated[int, typer.Option("--calls", help="Local calls at once.", min=1)] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Local calls at once that speak, play, gather and stream; 1 if any audio had a gap."""
+    import orjson  # noqa: PLC0415 -- keeps --help fast
+
+    from app.bench.calls import measure, record, table  # noqa: PLC0415
+
+    result = measure(count)
+    if as_json:
+        typer.echo(orjson.dumps(record(result), option=orjson.OPT_INDENT_2))
+    else:
+        for line in table(result):
+            typer.echo(line)
+    if result.underruns or result.whole < count:
+        raise typer.Exit(1)

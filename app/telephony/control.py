@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from app.store.records import RecordingRecord
+from app.telephony.orders import NewRecording
 from bridge.stream import MediaStream
 from twiml.actions import Stream
 from twiml.document import Document
@@ -27,6 +29,14 @@ class CallControl(Protocol):
 
     def stop_stream(self, name: str) -> bool:
         """Stop a one-way stream by its name or sid; False when none runs."""
+        ...
+
+    def start_recording(self, order: NewRecording) -> RecordingRecord:
+        """Record beside whatever runs."""
+        ...
+
+    def change_recording(self, sid: str, status: str, pause: str) -> RecordingRecord:
+        """As `Telephony.change_recording`."""
         ...
 
     def hang_up(self, by: str) -> None: ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import NoReturn
 
+from app.calls.placing import PlacedCall
 from app.customer import record_findings
 from app.routes import Route
 from app.service import LiveCall, Service
@@ -17,6 +17,7 @@ from app.store.records import (
     RecordingRecord,
     StreamRecord,
 )
+from app.telephony.conferring import OwnConferences
 from app.telephony.control import CallControl
 from app.telephony.orders import (
     CallChange,
@@ -46,12 +47,18 @@ class ServiceTelephony:
     def __init__(self, service: Service, carried: Telephony | None) -> None:
         self._service = service
         self._carried = carried
+        self._own = OwnConferences(service)
 
     # Calls
 
     async def place(self, order: NewCall) -> CallRecord:
         if self._service.full:
-            raise Refusal(429, 10004, "Call concurrency limit exceeded")
+            raise _full()
+        handset = self._service.exchange.directory.look_up(order.to)
+        if handset is not None:
+            placed = PlacedCall(self._service, order, handset)
+            asyncio.get_running_loop().call_soon(placed.ring)
+            return placed.live.record
         if self._carried is None:
             raise Refusal(
                 400,
@@ -74,9 +81,10 @@ class ServiceTelephony:
         if live.carriage is not None:
             return await self._carrier_of(live).change(sid, change)
         if change.status:
-            self._control(live).hang_up("rest")
-            status = CallStatus.CANCELED if change.status == "canceled" else CallStatus.COMPLETED
-            self._service.end_call(sid, "rest", status)
+            if live.control is not None:
+                live.control.hang_up("rest")
+            else:
+                self._service.end_call(sid, "rest", CallStatus.CANCELED)
         elif document is not None:
             self._control(live).replace(document)
         elif change.source is not None:
@@ -159,30 +167,46 @@ class ServiceTelephony:
 
     async def start_recording(self, sid: str, order: NewRecording) -> RecordingRecord:
         live = await self._in_progress(sid, "record")
+        if live.carriage is None:
+            return self._control(live).start_recording(order)
         return await self._carrier_of(live).start_recording(sid, order)
 
     async def change_recording(
         self, sid: str, recording: str, status: str, pause: str
     ) -> RecordingRecord:
         live = await self._in_progress(sid, "change a recording")
+        if live.carriage is None:
+            return self._control(live).change_recording(recording, status, pause)
         return await self._carrier_of(live).change_recording(sid, recording, status, pause)
 
     # Conferences
 
     async def change_conference(self, sid: str, change: ConferenceChange) -> ConferenceRecord:
+        if self._own.runs(sid):
+            return self._own.change(sid, change)
         return await (await self._carrier_of_conference(sid)).change_conference(sid, change)
 
     async def add_participant(self, conference: str, order: NewParticipant) -> ParticipantRecord:
+        here = self._service.exchange.directory.look_up(order.call.to) is not None
+        if self._own.runs(conference) or (here and not conference.startswith("CF")):
+            if self._service.full:
+                raise _full()
+            return self._own.add(conference, order)
         carried = await self._carrier_of_conference(conference)
         return await carried.add_participant(conference, order)
 
     async def change_participant(
         self, conference: str, participant: str, change: ParticipantChange
     ) -> ParticipantRecord:
+        if self._own.runs(conference):
+            return self._own.change_participant(conference, participant, change)
         carried = await self._carrier_of_conference(conference)
         return await carried.change_participant(conference, participant, change)
 
     async def remove_participant(self, conference: str, participant: str) -> None:
+        if self._own.runs(conference):
+            self._own.remove(conference, participant)
+            return
         carried = await self._carrier_of_conference(conference)
         await carried.remove_participant(conference, participant)
 
@@ -202,8 +226,6 @@ class ServiceTelephony:
         return live.control
 
     def _carrier_of(self, live: LiveCall) -> Telephony:
-        if live.carriage is None:
-            _not_here("a call that this service runs itself")
         if self._carried is None:
             raise Refusal(
                 400,
@@ -216,11 +238,11 @@ class ServiceTelephony:
     async def _carrier_of_conference(self, sid: str) -> Telephony:
         record = await self._service.store.find(ConferenceRecord, sid)
         if record is not None and not record.carrier:
-            _not_here("a conference that this service runs itself")
+            raise not_found(f"Conferences/{sid}")  # it is over
         if self._carried is None:
             raise not_found(sid)
         return self._carried
 
 
-def _not_here(what: str) -> NoReturn:
-    raise Refusal(400, 20001, f"This is not possible yet for {what}")
+def _full() -> Refusal:
+    return Refusal(429, 10004, "Call concurrency limit exceeded")

@@ -125,7 +125,7 @@ class Recorder:
     def _complete(self) -> int:
         if self._error is not None:
             raise self._error
-        file = self._file or WavFile(self._part, self._take.channels, self._trim)
+        file = self._file or self._open()
         self._file = None
         ms = file.close()
         self._part.replace(self._path)
@@ -159,8 +159,12 @@ class Recorder:
 
     def _append(self, samples: bytes) -> None:
         if self._file is None:
-            self._file = WavFile(self._part, self._take.channels, self._trim)
+            self._file = self._open()
         self._file.write(samples)
+
+    def _open(self) -> WavFile:
+        self._part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return WavFile(self._part, self._take.channels, self._trim)
 
     def _wrote(self, writing: asyncio.Future[None]) -> None:
         self._writing = None

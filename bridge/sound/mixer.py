@@ -68,6 +68,15 @@ class Mixer(Generic[Key]):
             heard[key] = _mulaw(mixed)
         return heard
 
+    def all(self, frames: Mapping[Key, bytes], to_all: bytes | None = None) -> bytes:
+        """What a recording of the conference has: everybody who is heard by all."""
+        total = _NOTHING if to_all is None else _linear(to_all)
+        for key, part in self.members.items():
+            frame = frames.get(key)
+            if frame is not None and not (part.muted or part.hold or part.coaches is not None):
+                total = audioop.add(total, _linear(frame), 4)
+        return _mulaw(total)
+
 
 def _linear(frame: bytes) -> bytes:
     """Mu-law as samples of 32 bits with room for a sum."""

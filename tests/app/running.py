@@ -60,6 +60,22 @@ def told(call: Call, kind: str) -> list[Entry]:
     return [entry for entry in call.timeline.entries if entry.kind == kind]
 
 
+async def until_told(call: Call, kind: str, count: int = 1) -> Entry:
+    """Wait until a call's timeline has so many of a kind; the last of them."""
+    more, before = asyncio.Event(), call.timeline.observer
+
+    def observe(entry: Entry) -> None:
+        if before is not None:
+            before(entry)
+        more.set()
+
+    call.timeline.observer = observe
+    while len(told(call, kind)) < count:
+        more.clear()
+        await more.wait()
+    return told(call, kind)[count - 1]
+
+
 def write_pcm(path: Path, samples: bytes, *, rate: int = 8000, channels: int = 1) -> Path:
     """A WAV file of 16-bit samples."""
     with wave.open(str(path), "wb") as file:

@@ -8,6 +8,8 @@ from importlib.resources import files
 import pytest
 from typer.testing import CliRunner
 
+from app.bench.calls import Result as Calls
+from app.bench.calls import table as counted
 from app.bench.twiml import BASELINE, DOCUMENTS, Result, measure, record, table, works
 from app.cli import cli
 from twiml.document import FETCHED
@@ -72,3 +74,23 @@ def test_the_command() -> None:
 def test_misuse() -> None:
     """No time is no measurement."""
     assert CliRunner().invoke(cli, ["bench", "twiml", "--seconds", "0"]).exit_code == 2
+
+
+def test_local_calls() -> None:
+    """A few real calls go through whole; what was counted is told for people and machines."""
+    told = CliRunner().invoke(cli, ["bench", "calls", "--calls", "4", "--json"])
+    found = json.loads(told.stdout)
+    assert (found["calls"], found["whole"]) == (4, 4)
+    assert found["frames_heard"] > 4 * 150
+    assert set(found["late_ms"]) == {"median", "p99", "max"}
+    assert told.exit_code == (1 if found["underruns"] else 0)
+
+
+def test_lateness() -> None:
+    """Shares of the clock's turns, and all that the table has."""
+    result = Calls(2, whole=1, underruns=3, seconds=2.0, cpu_seconds=1.0, late=[0.001, 0.002, 0.1])
+    assert [result.late_ms(share) for share in (0.5, 1.0)] == [2.0, 100.0]
+    lines = list(counted(result))
+    assert lines[0].endswith("2, 1 of them whole")
+    assert lines[2].split() == ["underruns", "3"]
+    assert "50 % of one" in lines[4]

@@ -312,7 +312,7 @@ async def test_the_record(app: Customer, parrot: str, speech: Path) -> None:
 async def test_the_report(app: Customer, parrot: str, tmp_path: Path, speech: Path) -> None:
     """Without --json a person reads the timeline, the streams' counts, and what was skipped."""
     verbs = (
-        '<Say>hi</Say><Start><Stream name="ear" track="both_tracks"'
+        '<Sms>hi</Sms><Start><Stream name="ear" track="both_tracks"'
         f' url="{app.ws}/ws/sink/report"/></Start>'
         + connect_to(parrot, f' name="talk" statusCallback="{app.http}/callback/r"')
     )
@@ -320,7 +320,7 @@ async def test_the_report(app: Customer, parrot: str, tmp_path: Path, speech: Pa
     assert (ran.status, ran.err) == (0, "")
     for words in (
         r"^call CA[0-9a-f]{32}$",
-        r"verb\.skipped .*verb=Say .*A local call cannot run <Say>",
+        r"verb\.skipped .*verb=Sms .*A local call cannot run <Sms>",
         r"stream\.started +stream=talk$",
         r"^start stream ear: \d+ frames to the app, 0 lost$",
         r"^connect stream talk: \d+ .* 0 lost; 0\.60 s of audio back, marks 1/1, 0 clears$",
@@ -330,10 +330,12 @@ async def test_the_report(app: Customer, parrot: str, tmp_path: Path, speech: Pa
 
 
 async def test_the_document_ends_the_call(app: Customer, tmp_path: Path, speech: Path) -> None:
-    """A document may end the call before all is said: that is no fault."""
-    ran = await call(twiml(tmp_path, "<Say>hi</Say><Hangup/>"), speech, "--json")
+    """A document may end the call before all is said: that is no fault. Its prompts are told."""
+    verbs = '<Sms>hi</Sms><Play digits="1"/><Hangup/>'
+    ran = await call(twiml(tmp_path, verbs), speech, "--json")
     assert (ran.status, ran.record["hung_up_by"]) == (0, "document")
-    assert [skipped["verb"] for skipped in ran.told("verb.skipped")] == ["Say"]
+    assert [skipped["verb"] for skipped in ran.told("verb.skipped")] == ["Sms"]
+    assert [prompt["verb"] for prompt in ran.told("prompt.ended")] == ["Play"]
 
 
 # Status 1: the call did not go through whole
@@ -496,6 +498,6 @@ async def test_settings_that_make_no_call(tmp_path: Path, speech: Path) -> None:
 async def test_nothing_is_said_when_there_is_nothing_to_say(tmp_path: Path, silence: Path) -> None:
     """A WAV without a sound is a caller who says nothing; the call is whole."""
     save = tmp_path / "out.wav"
-    ran = await call(twiml(tmp_path, '<Pause length="60"/>'), silence, "--save", save, "--json")
-    assert (ran.status, ran.record["spoken_ms"], ran.record["played_ms"]) == (0, 20, 0)
+    ran = await call(twiml(tmp_path, "<Echo/>"), silence, "--save", save, "--json")
+    assert (ran.status, ran.record["spoken_ms"]) == (0, 20)
     assert mulaw_of(save) == b"\xff" * (ran.record["heard_ms"] * 8)

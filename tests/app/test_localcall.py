@@ -114,17 +114,17 @@ def audio_of(messages: list[dict[str, Any]], track: str) -> bytes:
 async def test_verbs_run_in_order_and_the_end_hangs_up(desk: Desk) -> None:
     """What cannot run is skipped where it stands, visibly; after the last verb the call ends."""
     outcome = await desk.call(
-        '<Response><Say>a</Say><Pause length="1"/>\n<Play>b</Play><Stop><Stream name="c"/></Stop>\n'
-        "<Gather/></Response>",
+        '<Response><Sms>a</Sms><Pause length="1"/>\n<Pay/><Stop><Stream name="c"/></Stop>\n'
+        "<Refer><Sip>sip:a@example.com</Sip></Refer></Response>",
         LONG,
     )
     assert outcome.hung_up_by == "document"
     assert desk.reason == "end-of-document"
     skipped = told(desk.live.call, "verb.skipped")
     assert [(e.data["verb"], e.data["line"]) for e in skipped] == [
-        ("Say", 1),
-        ("Play", 2),
-        ("Gather", 3),
+        ("Sms", 1),
+        ("Pay", 2),
+        ("Refer", 3),
     ]
     assert all(e.level == "warning" and "skipped" in e.data["message"] for e in skipped)
     assert outcome.spoken_frames > 0
@@ -143,7 +143,7 @@ async def test_hangup_ends_the_call_there(desk: Desk) -> None:
     [
         ("<Reject/>", "rejected"),
         ('<Reject reason="busy"/>', "busy"),
-        ("<Say>hi</Say><Reject/>", "hangup"),
+        ("<Sms>hi</Sms><Reject/>", "hangup"),
     ],
 )
 async def test_reject(desk: Desk, verbs: str, why: str) -> None:
@@ -159,14 +159,12 @@ async def test_an_unusable_document(desk: Desk) -> None:
 
 
 async def test_the_caller_hangs_up(desk: Desk) -> None:
-    """When all has been said and nothing is heard for so long, the caller hangs up."""
-    outcome = await desk.call(
-        '<Response><Pause length="60"/></Response>', b"\x55" * 333, patience_ms=100
-    )
+    """When all has been said and nothing but silence has come back for so long, the caller leaves;
+    meanwhile <Echo> has played every frame back."""
+    outcome = await desk.call("<Response><Echo/></Response>", b"\x55" * 333, patience_ms=100)
     assert outcome.hung_up_by == "caller"
     assert outcome.spoken_frames == 3
-    assert outcome.played_frames == 0
-    assert outcome.heard == b"\xff" * 160 * (3 + 5)
+    assert outcome.heard == b"\x55" * 333 + b"\xff" * (160 * (3 + 5) - 333)
     assert desk.live.call.status is CallStatus.COMPLETED
 
 
@@ -260,7 +258,7 @@ async def test_stop_by_name(desk: Desk, consumers: list[Consumer]) -> None:
 
 async def test_stopping_what_does_not_run(desk: Desk) -> None:
     """A <Stop> for a name nobody has is told on the timeline, and the next verb runs."""
-    await desk.call('<Response><Stop><Stream name="x"/></Stop><Say>on</Say></Response>')
+    await desk.call('<Response><Stop><Stream name="x"/></Stop><Sms>on</Sms></Response>')
     assert desk.told("stream.unknown") == [{"name": "x"}]
     assert len(desk.told("verb.skipped")) == 1
 
@@ -362,7 +360,7 @@ async def test_nothing_after_connect(desk: Desk, consumers: list[Consumer]) -> N
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_the_action_takes_over(desk: Desk, consumers: list[Consumer], method: str) -> None:
     """After the stream `action` is asked, by `method`; its answer runs instead of the rest."""
-    answer = response(200, b"<Response><Say>instead</Say></Response>", XML)
+    answer = response(200, b"<Response><Sms>instead</Sms></Response>", XML)
     async with web_app(answer) as app, web_app(HANGUP) as never:
         place = asyncio.create_task(
             desk.call(
@@ -378,7 +376,7 @@ async def test_the_action_takes_over(desk: Desk, consumers: list[Consumer], meth
     assert asked.method == method
     assert f"CallSid={desk.live.call.sid}" in (asked.target + asked.body.decode())
     assert never.requests == []
-    assert [skipped["verb"] for skipped in desk.told("verb.skipped")] == ["Say"]
+    assert [skipped["verb"] for skipped in desk.told("verb.skipped")] == ["Sms"]
 
 
 @pytest.mark.parametrize(
@@ -397,7 +395,7 @@ async def test_a_stream_that_is_refused(
     async with web_app(response(204)) as app:
         outcome = await desk.call(
             f'<Response><Connect><Stream statusCallback="{app.url("/s")}"'
-            f" {stream.format(url=consumers[0].url)}/></Connect><Say>on</Say></Response>",
+            f" {stream.format(url=consumers[0].url)}/></Connect><Sms>on</Sms></Response>",
             LONG,
         )
     assert outcome.hung_up_by == "document"
@@ -454,7 +452,7 @@ async def test_redirects_are_relative_to_the_document(desk: Desk) -> None:
     assert methods[2:] == [("POST", "/three"), ("POST", "/three")]
     bodies = [request.body.decode() for request in app.requests]
     assert "CallStatus=ringing" in bodies[0]
-    assert "CallStatus=in-progress" in bodies[2]
+    assert "CallStatus=ringing" in bodies[2]  # no verb has needed an answer yet
 
 
 async def test_no_document_at_all(desk: Desk) -> None:
@@ -481,12 +479,20 @@ async def test_a_redirect_that_leads_nowhere(desk: Desk, url: str, code: int) ->
 async def test_the_caller_may_leave_while_a_document_is_fetched(desk: Desk) -> None:
     """A document that is slow in coming does not keep the caller on the line."""
 
+    asked = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
         await reader.read()
 
     async with tcp_server(silent) as port:
-        outcome = await desk.call(
-            f"<Response><Redirect>http://127.0.0.1:{port}/</Redirect></Response>"
+        calling = asyncio.create_task(
+            desk.call(f"<Response><Redirect>http://127.0.0.1:{port}/</Redirect></Response>")
         )
+        await asked.wait()
+        assert desk.live.control is not None
+        desk.live.control.hang_up("caller")
+        outcome = await calling
     assert outcome.hung_up_by == "caller"
     assert desk.told("webhook.failed") == []

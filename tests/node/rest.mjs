@@ -25,6 +25,13 @@ const STEPS = {
   stop: ({ call, stream }) => client.calls(call).streams(stream).update({ status: "stopped" }),
   recordings: ({ call }) => client.calls(call).recordings.list(),
   record: ({ call, ...options }) => client.calls(call).recordings.create(options),
+  finish: ({ call, recording }) =>
+    client.calls(call).recordings(recording).update({ status: "stopped" }),
+  mute: ({ conference, call }) =>
+    client.conferences(conference).participants(call).update({ muted: true }),
+  join: ({ conference, ...options }) =>
+    client.conferences(conference).participants.create(options),
+  close: ({ conference }) => client.conferences(conference).update({ status: "completed" }),
   conferences: (options) => client.conferences.list(options),
   participants: ({ conference }) => client.conferences(conference).participants.list(),
 };

@@ -15,15 +15,17 @@ import pytest_asyncio
 from app.main import Server
 from app.settings import LOCAL_AUTH_TOKEN
 from app.store.records import CallRecord, ConferenceRecord, ParticipantRecord, RecordingRecord
+from tests.app.calls.house import Handset
 from tests.app.rest.standin import PROJECT, TOKEN, StandIn, stand_in
 from tests.app.rest.twilio_client import ACCOUNT, local_call
-from tests.app.running import CALLED, CALLER, serving
+from tests.app.running import CALLED, CALLER, serving, until_told
+from tests.support.app import voice_app
 from tests.support.peers import consumer, next_event
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
 CALL_ID = "11112222-3333-4444-8555-666677778888"
-PAUSE = '<Response><Pause length="60"/></Response>'
+PAUSE = "<Response><Echo/></Response>"
 
 pytestmark = [
     pytest.mark.node,
@@ -63,12 +65,15 @@ class Library:
 
 
 @pytest_asyncio.fixture
-async def library() -> AsyncIterator[Library]:
+async def library(tmp_path: Path) -> AsyncIterator[Library]:
     assert NODE is not None
     async with (
         stand_in() as signalwire,
         serving(
-            signalwire_space=signalwire.url, signalwire_project=PROJECT, signalwire_token=TOKEN
+            data_dir=tmp_path,
+            signalwire_space=signalwire.url,
+            signalwire_project=PROJECT,
+            signalwire_token=TOKEN,
         ) as server,
     ):
         process = await asyncio.create_subprocess_exec(
@@ -130,6 +135,41 @@ async def test_a_call_is_placed(library: Library) -> None:
     assert library.signalwire.form()["To"] == CALLED
     bad = await library.refusal("create", to=CALLED, **{"from": CALLER}, url="nonsense")
     assert bad == (400, 21205)
+
+
+async def test_a_call_to_a_phone_of_ours(library: Library) -> None:
+    """A phone of the service rings, the call is recorded and joins a conference that is muted,
+    joined by another and ended; the callback is told every event."""
+    connected = library.server.service.exchange.directory.connected
+    bob, carol = Handset(), Handset()
+    connected |= {"bob": bob, "carol": carol}
+    caller = {"from": CALLER}
+    room = "<Response><Dial><Conference>room</Conference></Dial></Response>"
+    async with voice_app() as app:
+        call = await library.do(
+            "create",
+            to="client:bob",
+            **caller,
+            twiml=room,
+            statusCallback=app.url("/told"),
+            statusCallbackEvent=["initiated", "ringing", "answered", "completed"],
+        )
+        assert (call["status"], call["direction"]) == ("queued", "outbound-api")
+        live = library.server.service.calls[call["sid"]].call
+        await until_told(live, "conference.joined")
+        (conference,) = await library.do("conferences")
+        recording = await library.do("record", call=call["sid"])
+        stopped = await library.do("finish", call=call["sid"], recording=recording["sid"])
+        assert stopped["status"] == "processing"
+        muted = await library.do("mute", conference=conference["sid"], call=call["sid"])
+        assert muted["muted"] is True
+        joined = await library.do("join", conference=conference["sid"], to="client:carol", **caller)
+        other = library.server.service.calls[joined["callSid"]].call
+        await until_told(other, "conference.joined")
+        ended = await library.do("close", conference=conference["sid"])
+        assert ended["status"] == "completed"
+        told = await app.until("/told", 4)
+        assert told["CallStatus"] == "completed"
 
 
 async def test_lists(library: Library) -> None:

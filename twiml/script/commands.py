@@ -208,19 +208,24 @@ Sound = Prompt | StopPlaying | StartEcho | StopEcho | Listen | StopListening
 # Recording
 
 
+RecordingSource = Literal[
+    "RecordVerb", "DialVerb", "StartCallRecordingTwiML", "StartCallRecordingAPI", "OutboundAPI"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class StartRecording:
     """Record; report `RecordingStarted` at once and `RecordingFinished` when it has stopped.
 
-    `noun` is the `<Record>`, `<Dial>` or `<Recording>` that asks for it, `source` Twilio's word for
-    that. `track` is `inbound`, `outbound` or `both`, `channels` 1 or 2, the caller first. The
-    recorder itself stops after `silence_seconds` without a voice, at the beginning too (None:
-    never), and when it has `max_seconds` of audio (None: no limit): both are counted in the audio.
+    `noun` asks for it, None if no document does; `source` is Twilio's word for who asks. `track` is
+    `inbound`, `outbound` or `both`, `channels` 1 or 2, the caller first. The recorder itself stops
+    after `silence_seconds` without a voice, at the beginning too (None: never), and when it has
+    `max_seconds` of audio (None: no limit): both are counted in the audio.
     A recording in the background stops with the call.
     """
 
-    noun: Record | Dial | Recording
-    source: Literal["RecordVerb", "DialVerb", "StartCallRecordingTwiML"]
+    noun: Record | Dial | Recording | None
+    source: RecordingSource
     track: Literal["inbound", "outbound", "both"]
     channels: Literal[1, 2]
     beep: bool

@@ -14,7 +14,7 @@ from twiml.script.events import Digits, RecordingFinished
 from twiml.script.states import State, Why
 
 _Track = Literal["inbound", "outbound", "both"]
-_TRACKS: Mapping[str, _Track] = MappingProxyType(
+TRACKS: Mapping[str, _Track] = MappingProxyType(
     {"inbound": "inbound", "outbound": "outbound", "both": "both"}
 )
 
@@ -143,7 +143,7 @@ def background(line: Line, noun: Recording) -> StartRecording:
     return StartRecording(
         noun,
         "StartCallRecordingTwiML",
-        _TRACKS[noun.track],
+        TRACKS[noun.track],
         1 if noun.channels == "mono" or noun.track != "both" else 2,
         beep=False,
         trim=noun.trim != "do-not-trim",
@@ -163,7 +163,7 @@ def of_dial(line: Line, dial: Dial) -> StartRecording | None:
     return StartRecording(
         dial,
         "DialVerb",
-        _TRACKS[dial.recording_track],
+        TRACKS[dial.recording_track],
         2 if dual else 1,
         beep=False,
         trim=dial.trim == "trim-silence",

@@ -17,7 +17,7 @@ from tests.app.running import CALLED, CALLER, client_of, serving
 from tests.support.peers import consumer, next_event, response, web_app
 
 XML = "Content-Type: text/xml"
-PAUSE = '<Response><Pause length="60"/></Response>'
+PAUSE = "<Response><Echo/></Response>"
 
 
 def record(number: int, **more: object) -> CallRecord:

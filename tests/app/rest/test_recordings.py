@@ -228,8 +228,8 @@ async def test_conferences(twilio: Twilio) -> None:
         assert await twilio.refusal(work) == (404, 20404)
 
 
-async def test_what_has_no_runner_yet(twilio: Twilio) -> None:
-    """A conference of this service cannot be changed before its runner is there: it is said so."""
+async def test_a_conference_that_runs_no_more(twilio: Twilio) -> None:
+    """A conference of this service that only the store knows yet cannot be changed."""
     store = twilio.server.service.store
     store.save(ConferenceRecord(ROOM, ACCOUNT, "Room 1", "in-progress", 10.0, 20.0))
     for work in (
@@ -237,7 +237,7 @@ async def test_what_has_no_runner_yet(twilio: Twilio) -> None:
         lambda client: client.conferences(ROOM).participants(CALL).update(muted=True),
         lambda client: client.conferences(ROOM).participants(CALL).delete(),
     ):
-        assert await twilio.refusal(work) == (400, 20001)
+        assert await twilio.refusal(work) == (404, 20404)
 
 
 class Noting:

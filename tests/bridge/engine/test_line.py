@@ -13,8 +13,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from bridge.engine.core import Engine
-from bridge.engine.local import LocalLeg
+from bridge.engine.line import Line
 from bridge.engine.session import StreamSession
+from bridge.phone import TapePhone
 from bridge.playout import SILENCE
 from tests.support.calls import Story, running_engine
 from tests.support.peers import Consumer, consumer, next_event, next_message
@@ -36,14 +37,8 @@ class Phone:
         self.hung_up = asyncio.Event()
         self.finished = 0
         self.ended: list[StreamSession] = []
-        self.leg = LocalLeg(
-            engine,
-            self.story.call,
-            audio,
-            finished=self._finish,
-            stream_ended=self.ended.append,
-            patience_ms=patience_ms,
-        )
+        self.tape = TapePhone(audio, self._finish, patience_ms=patience_ms)
+        self.leg = Line(engine, self.story.call, self.tape, stream_ended=self.ended.append)
 
     def _finish(self) -> None:
         self.finished += 1
@@ -122,8 +117,8 @@ def test_hanging_up_after_silence() -> None:
     async def main(running: Phone, _: Consumer) -> None:
         running.leg.pick_up()
         await running.hung_up.wait()
-        assert running.leg.spoken_frames == 50
-        assert running.leg.heard == SILENCE * (50 + 5)
+        assert running.tape.spoken_frames == 50
+        assert running.tape.heard == SILENCE * (50 + 5)
         assert running.finished == 1
 
     call(main, patience_ms=100)
@@ -139,7 +134,7 @@ def test_a_last_odd_frame_is_filled_up(size: int, frames: int) -> None:
         await running.story.until("stream.started")
         running.leg.pick_up()
         await running.hung_up.wait()
-        assert running.leg.spoken_frames == frames
+        assert running.tape.spoken_frames == frames
         media = [m["media"] for m in await to_the_end(customer) if m["event"] == "media"]
         audio = b"".join(base64.b64decode(body["payload"]) for body in media)
         assert audio == b"a" * size + SILENCE * 4 + SILENCE[: -size % 160]
@@ -157,13 +152,13 @@ def test_a_mark_returns_when_its_audio_has_been_heard() -> None:
         customer = await app.accept()
         running.leg.pick_up()
         await next_event(customer, "media")
-        heard_before = len(running.leg.heard)
+        heard_before = len(running.tape.heard)
         for frames in (25, 50):
             await customer.send(audio_message(session, b"\x11" * 160 * frames))
             await customer.send(says(session, "mark", mark={"name": str(frames)}))
         for frames in (25, 75):
             await next_event(customer, "mark")
-            heard = running.leg.heard[heard_before:].count(b"\x11") // 160
+            heard = running.tape.heard[heard_before:].count(b"\x11") // 160
             assert frames <= heard <= frames + 1
         echoed = [entry.at for entry in running.story.told("mark.echoed")]
         (received, _) = running.story.told("mark.received")
@@ -202,19 +197,19 @@ def test_barge_in() -> None:
         await customer.send(audio_message(session, b"\x11" * 80_000))
         await customer.send(says(session, "mark", mark={"name": "old"}))
         await running.story.until("mark.received")
-        while running.leg.heard.count(b"\x11") < 1_600:
+        while running.tape.heard.count(b"\x11") < 1_600:
             await next_event(customer, "media")
         await customer.send(says(session, "clear"))
         await running.story.until("clear")
-        before = len(running.leg.heard)
-        played = running.leg.heard.count(b"\x11")
+        before = len(running.tape.heard)
+        played = running.tape.heard.count(b"\x11")
         await customer.send(audio_message(session, b"\x22" * 320))
         await customer.send(says(session, "mark", mark={"name": "new"}))
         names = [(await next_event(customer, "mark"))["mark"]["name"] for _ in range(2)]
         assert names == ["old", "new"]
-        assert running.leg.heard.count(b"\x11") == played
-        assert running.leg.heard.count(b"\x22") == 320
-        assert running.leg.heard.index(b"\x22") - before <= 2 * 160
+        assert running.tape.heard.count(b"\x11") == played
+        assert running.tape.heard.count(b"\x22") == 320
+        assert running.tape.heard.index(b"\x22") - before <= 2 * 160
         running.leg.hang_up()
         rest = await to_the_end(customer)
         assert all(message["event"] != "mark" for message in rest)
@@ -240,10 +235,10 @@ def test_what_is_played_is_heard() -> None:
         await running.story.until("mark.received")
         running.leg.pick_up()
         await running.hung_up.wait()
-        assert bytes(running.leg.heard) == SECOND + SILENCE * 10
-        assert running.leg.played_frames == 50
+        assert bytes(running.tape.heard) == SECOND + SILENCE * 10
+        assert running.tape.played_frames == 50
         media = [m["media"] for m in await to_the_end(ear) if m["event"] == "media"]
-        assert b"".join(base64.b64decode(body["payload"]) for body in media) == running.leg.heard
+        assert b"".join(base64.b64decode(body["payload"]) for body in media) == running.tape.heard
 
     call(main, audio=b"", patience_ms=200)
 
@@ -260,7 +255,7 @@ def test_playing_keeps_the_call_up() -> None:
         await running.story.until("mark.received")
         running.leg.pick_up()
         await running.hung_up.wait()
-        assert len(running.leg.heard) == (150 + 5) * 160
+        assert len(running.tape.heard) == (150 + 5) * 160
 
     call(main, patience_ms=100)
 
@@ -279,8 +274,8 @@ def test_silence_that_is_played_does_not_keep_the_call_up() -> None:
         await running.story.until("stream.warning")
         running.leg.pick_up()
         await running.hung_up.wait()
-        assert len(running.leg.heard) == (50 + 10 + 5) * 160
-        assert running.leg.played_frames == 50 + 10 + 5
+        assert len(running.tape.heard) == (50 + 10 + 5) * 160
+        assert running.tape.played_frames == 50 + 10 + 5
         assert (await next_event(customer, "mark"))["mark"] == {"name": "a pause"}
 
     call(main, patience_ms=100)
@@ -344,9 +339,9 @@ def test_the_calls_end_stops_every_stream() -> None:
         assert running.leg.streams == ()
         for customer in customers:
             assert (await to_the_end(customer))[-1]["event"] == "stop"
-        heard = len(running.leg.heard)
+        heard = len(running.tape.heard)
         await asyncio.sleep(1)
-        assert len(running.leg.heard) == heard
+        assert len(running.tape.heard) == heard
 
     call(main)
 

@@ -1,0 +1,1 @@
+"""Calls that this service runs itself: the shells around the script."""

@@ -1,0 +1,173 @@
+"""One call that this service runs itself: from its answer to its end, and what REST does to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.calls.attachments import Attachments
+from app.calls.progress import Progress
+from app.calls.runner import Runner
+from app.customer import Reply
+from bridge.call import CallStatus
+from bridge.engine.line import Line
+from bridge.engine.prompt import Prompt, pieces_of
+from bridge.errors import CustomerError
+from bridge.sound.dtmf import digit_pieces
+from twiml.document import Document
+from twiml.script import DocumentReplaced, HangUpReason, Script
+
+if TYPE_CHECKING:
+    from app.service import LiveCall, Service
+
+_REFUSED = {
+    HangUpReason.BUSY: CallStatus.BUSY,
+    HangUpReason.REJECTED: CallStatus.NO_ANSWER,
+    HangUpReason.FETCH_FAILED: CallStatus.FAILED,
+    HangUpReason.UNUSABLE: CallStatus.FAILED,
+}
+"""What a call is that was never answered, by why its document ended."""
+
+
+class OwnCall(Attachments):
+    """Runs documents on a phone's line. The first to hang up ends the call; `hung_up_by` says who.
+
+    `answered`: whether the line is up already. `progress` is told of the answer and the end.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        live: LiveCall,
+        line: Line,
+        *,
+        answered: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self.live = live
+        self.hung_up_by = ""
+        self.line = line
+        self.runner = Runner(
+            service,
+            live,
+            line,
+            go_on=lambda leg, its, progress: OwnCall(
+                service, leg, its, answered=True, progress=progress
+            ),
+            hang_up=self._ended,
+            answer=self.answer,
+        )
+        super().__init__(live, line, self.runner.recordings)
+        self._service = service
+        self._answered = answered
+        self._progress = progress or Progress(service, live, None)
+        self._over = asyncio.Event()
+        self._limit = asyncio.get_running_loop().call_later(service.lifetime, self._time_out)
+        live.legs.add(self._shut_down)
+        live.control = self
+
+    def limit(self, seconds: float) -> None:
+        """End the call so long after now."""
+        self._limit.cancel()
+        seconds = min(seconds, self._service.lifetime)
+        self._limit = asyncio.get_running_loop().call_later(seconds, self._time_out)
+
+    def _time_out(self) -> None:
+        self.hang_up("time-limit")
+
+    async def run(self, url: str, method: str = "POST") -> None:
+        """Ask the app at `url` for a document and run it; raises CustomerError if there is none."""
+        asking = asyncio.create_task(self._service.customer.ask(self.live.context, url, method))
+        over = asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait({asking, over}, return_when=asyncio.FIRST_COMPLETED)
+            reply = await asking if asking.done() else None
+        except CustomerError:
+            await self.runner.close()
+            raise
+        finally:
+            asking.cancel()
+            over.cancel()
+        if reply is not None:
+            await self.run_document(reply)
+        else:
+            await self.runner.close()
+
+    async def run_document(self, reply: Reply) -> None:
+        """Run a document that is at hand; `reply.url` is the base of its relative URLs."""
+        if self._over.is_set():
+            await self.runner.close()
+            return
+        self.live.context.document_url = reply.url
+        script = Script(reply.document, reply.url, answered=self._answered)
+        try:
+            await self.runner.run(script)
+        finally:
+            self.hang_up("document")
+
+    async def press(self, digits: str) -> None:
+        """Let the phone hear keys, before a document runs."""
+        pressed = asyncio.Event()
+        prompt = Prompt(pieces_of(*digit_pieces(digits)), lambda _: pressed.set())
+        self.line.prompt = prompt
+        waits = [asyncio.create_task(event.wait()) for event in (pressed, self._over)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        prompt.cancel()
+        if self.line.prompt is prompt:
+            self.line.prompt = None
+
+    def answer(self) -> None:
+        """The phone is picked up, by the document or by who was rung."""
+        self._answered = True
+        self._service.stand(self.live, CallStatus.IN_PROGRESS)
+        self.live.call.timeline.add("call.answered")
+        self._progress.tell("answered", "in-progress")
+        self.line.pick_up()
+
+    def fail(self) -> None:
+        """There is no document for it; the reasons are on the timeline."""
+        self._ended(HangUpReason.FETCH_FAILED)
+
+    def _ended(self, reason: HangUpReason) -> None:
+        refused = _REFUSED.get(reason, CallStatus.COMPLETED)
+        self.hang_up("document", CallStatus.COMPLETED if self._answered else refused)
+
+    def _shut_down(self) -> None:
+        self.hang_up("service")
+
+    # As CallControl
+
+    def hang_up(self, by: str, status: CallStatus = CallStatus.COMPLETED) -> None:
+        """End the call; the first to do so counts. What its document is owed yet is still done."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._limit.cancel()
+        self.hung_up_by = by
+        live = self.live
+        live.legs.discard(self._shut_down)
+        live.control = None
+        self.line.hang_up()
+        self.runner.end()
+        live.call.timeline.add("call.hung_up", by=by)
+        self._service.end_call(live.call.sid, by, status)
+        self._progress.tell("completed", status.value, live.record.duration)
+
+    def redirect(self, url: str, method: str) -> None:
+        """Ask the app at `url` and go on with its answer; the call ends when there is none."""
+        self._service.background(self._redirect(url, method))
+
+    async def _redirect(self, url: str, method: str) -> None:
+        try:
+            reply = await self._service.customer.ask(self.live.context, url, method)
+        except CustomerError:
+            self.fail()
+        else:
+            self.replace(reply.document, reply.url)
+
+    def replace(self, document: Document, url: str = "") -> None:
+        """Go on with this document, which came from `url`; what runs is cut short."""
+        self.live.call.timeline.add("call.redirected")
+        self.runner.post(DocumentReplaced(document, url=url))

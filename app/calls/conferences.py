@@ -1,0 +1,281 @@
+"""Conferences: who is in them, when they start and end, what is told of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.calls.members import ConferenceRecording, Member
+from app.calls.shell import Desk
+from app.store.records import ConferenceRecord, ParticipantRecord
+from bridge.engine.conference import ConferenceSound
+from bridge.ids import mint
+from bridge.sound.tones import enter_beep, exit_beep
+from twiml.script import (
+    Callback,
+    ConferenceHeld,
+    ConferenceJoined,
+    ConferenceLeft,
+    ConferenceStarted,
+    JoinConference,
+)
+from twiml.script.commands import Fields
+from twiml.script.reports import (
+    ConferenceEvent,
+    ConferenceFacts,
+    conference_report,
+)
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+MAX_MEMBERS = 250
+"""Twilio's greatest number of participants, and what `maxParticipants` is without a value."""
+
+
+class Conference:
+    """One conference, from its first member to its last. `over` is called once."""
+
+    def __init__(
+        self, service: Service, account_sid: str, name: str, over: Callable[[Conference], None]
+    ) -> None:
+        self.sid = mint("CF", service.engine.random_bytes)
+        self.name = name
+        self.account_sid = account_sid
+        self._service = service
+        self._began = time.time()
+        self.started = False
+        self.ended = False
+        self.members: dict[str, Member] = {}
+        self._over = over
+        self._sound = ConferenceSound(service.engine.wheel)
+        self._first: Desk | None = None
+        self._callback: Callback | None = None
+        self._sequence = 0
+        self._recording: ConferenceRecording | None = None
+        self._reason = self._ended_by = ""
+
+    # Members
+
+    def enter(self, desk: Desk, join: JoinConference) -> None:
+        """A call comes in, or is told that it cannot."""
+        noun = join.conference
+        refusal = self._refusal(join)
+        if refusal:
+            desk.tell("conference.refused", "warning", conference=self.sid, message=refusal)
+            desk.post(ConferenceLeft(join, failed=True))
+            self.forget_if_empty()
+            return
+        member = Member.asked_by(desk, join)
+        if self._first is None:
+            self._first, self._callback = desk, join.callback
+        self.members[member.sid] = member
+        self._save()
+        self._save_member(member)
+        desk.tell("conference.joined", conference=self.sid, name=self.name)
+        started = self._starts_now()
+        desk.post(ConferenceJoined(join, started=self.started or started))
+        self._report("participant-join", member)
+        if started:
+            self._start()
+        elif self.started:
+            self._hear(member)
+        if self.started and noun.beep in ("true", "onEnter"):
+            self._sound.sound(enter_beep())
+
+    def _refusal(self, join: JoinConference) -> str:
+        noun = join.conference
+        limit = noun.max_participants or MAX_MEMBERS
+        if len(self.members) >= limit:
+            return f"the conference is full: {limit} are in it"
+        if noun.coach and noun.coach not in self.members:
+            return f"there is nobody to coach: {noun.coach} is not in the conference"
+        label = noun.participant_label
+        if label and self.find(label) is not None:
+            return f"the label {label!r} is in use"
+        return ""
+
+    def leave(self, sid: str, reason: str = "participant_hung_up") -> None:
+        """A call goes out; it is told, and what follows for the others is done. Idempotent."""
+        member = self.members.pop(sid, None)
+        if member is None:
+            return
+        self._sound.leave(sid)
+        self._service.store.remove(ParticipantRecord, self.sid, sid)
+        member.desk.tell("conference.left", conference=self.sid)
+        member.desk.post(ConferenceLeft(member.join))
+        self._report("participant-leave", member, (("ReasonParticipantLeft", reason),))
+        if self.ended:
+            return
+        if member.end_on_exit and self.started:
+            self.end("participant-with-end-conference-on-exit-left", sid)
+        elif not self.members:
+            self.end("last-participant-left", sid)
+        elif self.started and member.beeps_at_exit:
+            self._sound.sound(exit_beep())
+
+    def find(self, participant: str) -> Member | None:
+        """By the sid of its call, or by its label."""
+        labelled = (
+            member
+            for member in self.members.values()
+            if participant and participant == member.label
+        )
+        return self.members.get(participant) or next(labelled, None)
+
+    # Changes
+
+    def mute(self, member: Member, muted: bool) -> None:
+        if member.muted is not muted:
+            member.muted = muted
+            self._changed(member)
+            self._report("participant-mute" if muted else "participant-unmute", member)
+
+    def hold(self, member: Member, held: bool, url: str | None, method: str) -> None:
+        """Out of the talk, with music at `url`, or back into it."""
+        if member.held is held:
+            return
+        member.held = held
+        self._changed(member)
+        if held:
+            member.desk.post(ConferenceHeld(member.join, url, method))
+        elif self.started:
+            member.desk.post(ConferenceStarted(member.join))
+        self._report("participant-hold" if held else "participant-unhold", member)
+
+    def coach(self, member: Member, coached: str) -> None:
+        """Be heard by that call alone; empty: by all."""
+        member.coached = coached
+        self._changed(member)
+        self._report("participant-modify", member)
+
+    def set_end_on_exit(self, member: Member, wanted: bool) -> None:
+        """Whether the conference ends when this one leaves."""
+        member.end_on_exit = wanted
+        self._changed(member)
+        self._report("participant-modify", member)
+
+    def _changed(self, member: Member) -> None:
+        self._sound.change(member.sid, member.part)
+        self._save_member(member)
+
+    def _save_member(self, member: Member) -> None:
+        self._service.store.save(member.record_in(self.sid))
+
+    # Beginning and end
+
+    def _starts_now(self) -> bool:
+        """With two in it, and one of them whose coming starts it."""
+        wanted = any(member.start_on_enter for member in self.members.values())
+        return not self.started and wanted and len(self.members) > 1
+
+    def _start(self) -> None:
+        self.started = True
+        self._save()
+        self._report("conference-start")
+        for member in self.members.values():
+            self._hear(member)
+            if not member.held:
+                member.desk.post(ConferenceStarted(member.join))
+        recorded = next(
+            (m for m in self.members.values() if m.join.conference.record == "record-from-start"),
+            None,
+        )
+        if recorded is not None:
+            self._recording = ConferenceRecording(self.sid, recorded)
+            self._sound.taps.add(self._recording.tap)
+
+    def _hear(self, member: Member) -> None:
+        self._sound.join(member.sid, member.desk.line, member.part)
+
+    def end(self, reason: str, by: str = "") -> None:
+        """It is over for all."""
+        if self.ended:
+            return
+        self.ended = True
+        for sid in tuple(self.members):
+            self.leave(sid, "conference_ended")
+        self._finish(reason, by)
+
+    def forget_if_empty(self) -> None:
+        """The first could not come in: there was no conference."""
+        if not self.members and not self.ended:
+            self.ended = True
+            self._over(self)
+
+    def _finish(self, reason: str, by: str) -> None:
+        if self._recording is not None:
+            self._service.background(self._recording.finish())
+        if self.started:
+            more = (("ReasonConferenceEnded", reason), ("CallSidEndingConference", by))
+            self._report("conference-end", None, more)
+        self._reason, self._ended_by = reason, by
+        self._save()
+        self._over(self)
+
+    # Telling
+
+    @property
+    def record(self) -> ConferenceRecord:
+        """As the store keeps it."""
+        status = "completed" if self.ended else "in-progress" if self.started else "init"
+        return ConferenceRecord(
+            self.sid,
+            self.account_sid,
+            self.name,
+            status,
+            self._began,
+            time.time(),
+            reason_ended=self._reason,
+            ended_by=self._ended_by,
+        )
+
+    def _save(self) -> None:
+        self._service.store.save(self.record)
+
+    def _report(
+        self, event: ConferenceEvent, member: Member | None = None, more: Fields = ()
+    ) -> None:
+        self._sequence += 1
+        report = conference_report(
+            self._callback,
+            event,
+            self._sequence,
+            self._service.engine.now(),
+            ConferenceFacts(self.account_sid, self.sid, self.name, more),
+            member.participant if member else None,
+        )
+        if self._first is not None:
+            self._first.send(report, order=self.sid)
+
+
+@dataclass(slots=True)
+class Conferences:
+    """The conferences of a service, which has one customer, that are not over; by name."""
+
+    _named: dict[str, Conference] = field(default_factory=dict)
+
+    def enter(self, desk: Desk, join: JoinConference) -> Conference:
+        """The conference of that name, which is begun if there is none."""
+        conference = self.made(desk.service, desk.live.call.account_sid, join.name)
+        conference.enter(desk, join)
+        return conference
+
+    def made(self, service: Service, account_sid: str, name: str) -> Conference:
+        """The conference of that name, with nobody in it yet if there was none."""
+        if name not in self._named:
+            self._named[name] = Conference(service, account_sid, name, self._ended)
+        return self._named[name]
+
+    @property
+    def running(self) -> tuple[Conference, ...]:
+        return tuple(self._named.values())
+
+    def find(self, conference: str) -> Conference | None:
+        """By its sid."""
+        return next((known for known in self._named.values() if known.sid == conference), None)
+
+    def _ended(self, conference: Conference) -> None:
+        self._named.pop(conference.name, None)

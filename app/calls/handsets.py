@@ -1,0 +1,122 @@
+"""Who can be rung: phones that are connected, and what stands in for them in tests of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from bridge.audio import read_wav
+from bridge.phone import Phone, TapePhone
+from twiml.script import LegStatus
+
+log = structlog.get_logger("phones")
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What a phone can do to a call that it has answered or made."""
+
+    press: Callable[[str], None]
+    hang_up: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Invitation:
+    """A call that rings somewhere. Who is rung says `answer`, with the phone, or `decline`, once.
+
+    The phone is told when the call has `ended`, perhaps before `answer` has returned.
+    """
+
+    call_sid: str
+    from_: str
+    to: str
+    answer: Callable[[Phone], Talk]
+    decline: Callable[[LegStatus], None]
+
+
+class Handset(Protocol):
+    """Somebody who can be rung, by several calls at once."""
+
+    def ring(self, invitation: Invitation) -> None:
+        """A call comes in. It may be answered or declined before this returns."""
+        ...
+
+    def stop_ringing(self, invitation: Invitation) -> None:
+        """The caller is gone, or somebody else has answered."""
+        ...
+
+
+class Busy:
+    """Always busy."""
+
+    def ring(self, invitation: Invitation) -> None:
+        invitation.decline(LegStatus.BUSY)
+
+    def stop_ringing(self, invitation: Invitation) -> None:
+        """It does not ring."""
+
+
+class Nobody:
+    """Rings until the caller gives up."""
+
+    def ring(self, invitation: Invitation) -> None:
+        """Nobody hears it."""
+
+    def stop_ringing(self, invitation: Invitation) -> None:
+        """Nor that it stops."""
+
+
+@dataclass(slots=True)
+class Tape:
+    """Answers at once, says what is in a WAV file, and hangs up when that and the talk are over."""
+
+    path: Path
+    patience_ms: int = 2_000
+
+    def ring(self, invitation: Invitation) -> None:
+        try:
+            audio = read_wav(self.path)
+        except (OSError, ValueError) as error:
+            log.warning("a phone has no tape", path=str(self.path), why=str(error))
+            invitation.decline(LegStatus.FAILED)
+            return
+        phone = TapePhone(audio, patience_ms=self.patience_ms)
+        phone.finished = invitation.answer(phone).hang_up
+
+    def stop_ringing(self, invitation: Invitation) -> None:
+        """It never rings for long."""
+
+
+@dataclass(slots=True)
+class Directory:
+    """Finds handsets by what is dialled.
+
+    `names` maps what is dialled (`+15550001111`, `client:bob`, `sip:bob@example.com`) to who is
+    meant: the name of a connected phone, `busy`, `no-answer`, or `wav:` and a file. What is not in
+    it means the connected phone of that name, without `client:` or `sip:`.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    connected: dict[str, Handset] = field(default_factory=dict)
+
+    def find(self, kind: str, address: str) -> Handset | None:
+        """`kind` is `number`, `client` or `sip`; None when there is nobody of that name."""
+        bare = address.removeprefix("sip:").removeprefix("client:").partition(";")[0]
+        dialled = address if kind == "number" or address != bare else f"{kind}:{address}"
+        meant = self.names.get(dialled) or self.names.get(address) or bare
+        if meant == "busy":
+            return Busy()
+        if meant == "no-answer":
+            return Nobody()
+        if meant.startswith("wav:"):
+            return Tape(Path(meant.removeprefix("wav:")))
+        return self.connected.get(meant)
+
+    def look_up(self, to: str) -> Handset | None:
+        """Who is meant by `To` of a call: a number, `client:…` or `sip:…`."""
+        kind, colon, _ = to.partition(":")
+        return self.find(kind if colon and kind in ("client", "sip") else "number", to)

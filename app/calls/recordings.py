@@ -1,0 +1,169 @@
+"""Recordings of a call: `<Record>`, `record` of `<Dial>`, `<Start><Recording>`, and REST's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from app.calls.keeping import Kept
+from app.calls.shell import Desk, Does
+from bridge.engine.prompt import Prompt, pieces_of
+from bridge.engine.recorder import Recorder, RecordingError
+from bridge.sound.level import SpeechMeter
+from bridge.sound.tones import record_beep
+from twiml.script import RecordingFinished, RecordingStarted, StartRecording, StopRecording
+from twiml.script.reports import RecordingStatus, recording_report
+
+
+class Recordings:
+    """Begins and ends them. Those that run when the call ends end with it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._running: dict[str, RunningRecording] = {}
+        self._finishing: set[asyncio.Task[None]] = set()
+        self.does: Does = {StartRecording: self._start, StopRecording: self._stop}
+
+    async def close(self) -> None:
+        """The call is over: finish what runs; the customer is told."""
+        for recording in tuple(self._running.values()):
+            recording.stop()
+        if self._finishing:
+            await asyncio.wait(self._finishing)
+
+    def _start(self, command: StartRecording) -> None:
+        self.start(command)
+
+    def start(self, command: StartRecording) -> RunningRecording:
+        recording = RunningRecording(self._desk, command, self._finish)
+        self._running[recording.sid] = recording
+        recording.begin()
+        return recording
+
+    def find(self, sid: str) -> RunningRecording | None:
+        """The one of that sid that runs; `Twilio.CURRENT` is the latest."""
+        if sid == "Twilio.CURRENT":
+            return next(reversed(self._running.values()), None)
+        return self._running.get(sid)
+
+    def _stop(self, command: StopRecording) -> None:
+        for recording in tuple(self._running.values()):
+            if recording.command is command.recording:
+                recording.stop()
+
+    def _finish(self, recording: RunningRecording) -> None:
+        """Its file is written whatever becomes of the call meanwhile."""
+        self._running.pop(recording.sid, None)
+        task = asyncio.create_task(recording.finish())
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+
+
+class RunningRecording:
+    """One recording. It listens to the line from the beep's end to its own; `stopped` is called
+    then, once, and has to have it finished."""
+
+    def __init__(
+        self, desk: Desk, command: StartRecording, stopped: Callable[[RunningRecording], None]
+    ) -> None:
+        self.command = command
+        self._desk = desk
+        self._stopped = stopped
+        self._over = False
+        self._meter = SpeechMeter()
+        call = desk.live.call
+        self.kept = Kept(
+            desk.service,
+            call.account_sid,
+            call_sid=call.sid,
+            channels=command.channels,
+            source=command.source,
+            track=command.track,
+        )
+        self.sid = self.kept.sid
+        seconds = command.max_seconds
+        self._recorder = Recorder(
+            self.kept.path,
+            desk.service.sounds.threads,
+            track=command.track,
+            dual=command.channels == 2,
+            trim=command.trim,
+            max_ms=None if seconds is None else seconds * 1000,
+        )
+
+    def begin(self) -> None:
+        if not self.command.beep:
+            self._listen()
+            return
+        line = self._desk.line
+
+        def beeped(_: object) -> None:
+            if line.prompt is beep:
+                line.prompt = None
+            if not self._over:
+                self._listen()
+
+        beep = Prompt(pieces_of(record_beep()), beeped)
+        line.prompt = beep
+
+    def _listen(self) -> None:
+        self._desk.line.taps.add(self)
+        self._desk.tell("recording.began", recording=self.sid, source=self.command.source)
+        self.kept.began()
+        self._desk.post(RecordingStarted(self.command, self.sid, self.kept.url))
+        self._report("in-progress")
+
+    def feed(self, inbound: bytes, outbound: bytes) -> None:
+        self._recorder.feed(inbound, outbound)
+        self._meter.feed(inbound)
+        silence = self.command.silence_seconds
+        quiet = silence is not None and self._meter.silent_ms >= silence * 1000
+        if quiet or self._recorder.full:
+            self.stop()
+
+    def pause(self, *, silence: bool) -> None:
+        """Leave out what follows, or put silence in its place."""
+        self._recorder.pause(silence=silence)
+        self._desk.tell("recording.paused", recording=self.sid)
+        self.kept.stands("paused")
+
+    def resume(self) -> None:
+        self._recorder.resume()
+        self._desk.tell("recording.resumed", recording=self.sid)
+        self.kept.stands("in-progress")
+
+    def stop(self) -> None:
+        """Listen no more. Idempotent."""
+        if self._over:
+            return
+        self._over = True
+        self._desk.line.taps.discard(self)
+        self.kept.stands("processing")
+        self._stopped(self)
+
+    async def finish(self) -> None:
+        """Write the file, tell the script and the customer."""
+        try:
+            recorded = await self._recorder.finish(mp3=True)
+            if not recorded.ms:
+                await self._recorder.discard()
+        except RecordingError as error:
+            self._desk.tell("recording.failed", "error", recording=self.sid, message=str(error))
+            self._end(0)
+            return
+        if recorded.lost_ms:
+            self._desk.tell(
+                "recording.lost", "warning", recording=self.sid, milliseconds=recorded.lost_ms
+            )
+        self._end(recorded.ms)
+
+    def _end(self, ms: int) -> None:
+        self.kept.ended(ms)
+        seconds = self.kept.seconds
+        self._desk.tell("recording.ended", recording=self.sid, milliseconds=ms, kept=bool(ms))
+        url = self.kept.url if ms else ""
+        self._desk.post(RecordingFinished(self.command, self.sid, url, seconds))
+        self._report("completed" if ms else "absent")
+
+    def _report(self, status: RecordingStatus) -> None:
+        self._desk.send(recording_report(self.command, status, self.kept.facts), order=self.sid)

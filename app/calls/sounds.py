@@ -1,0 +1,42 @@
+"""What makes, decodes, understands and keeps sound, shared by all calls of a service."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+
+from bridge.engine.play import Player
+from bridge.engine.recognise import SphinxRecogniser
+from bridge.engine.say import EspeakSynthesiser
+from bridge.sound.recognition import Recogniser
+from bridge.sound.speech import Synthesiser
+
+_DISKS = 4
+"""Threads that write recordings."""
+
+
+class Sounds:
+    """One per service; close it when the service ends.
+
+    `recordings` is the directory that recordings are kept in. `recogniser` is None where the extra
+    `speech` is not installed. Processes are begun when they are first needed.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, recordings: Path, *, local: bool) -> None:
+        self._espeak = EspeakSynthesiser()
+        self.synthesiser: Synthesiser = self._espeak
+        self.player = Player(client, files=local)
+        self.recordings = recordings
+        self.threads = ThreadPoolExecutor(_DISKS, thread_name_prefix="recording")
+        self._sphinx = SphinxRecogniser() if find_spec("pocketsphinx") is not None else None
+        self.recogniser: Recogniser | None = self._sphinx
+
+    async def close(self) -> None:
+        await self._espeak.close()
+        if self._sphinx is not None:
+            await self._sphinx.close()
+        self.player.close()
+        self.threads.shutdown()

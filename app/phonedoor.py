@@ -1,0 +1,138 @@
+"""The door for phones, in local mode: a WebSocket at `/phone/{name}`. docs/phone.md."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from app.calls.call import OwnCall
+from app.calls.handsets import Talk
+from app.calls.softphone import Order, SoftPhone
+from app.customer import Reply, record_findings
+from app.service import Service
+from bridge.call import Parties
+from bridge.engine.line import Line
+from bridge.errors import CustomerError
+from bridge.ids import alias, mint
+from twiml.parser import parse
+
+CONTROL_UNSENT = 1_000
+"""Messages and frames (20 s) that wait for a phone that does not read; then it is given up."""
+
+_NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
+_NOT_ALLOWED, _REPLACED, _SLOW = 1008, 4000, 4001
+
+log = structlog.get_logger("phones")
+
+
+def create_router(service: Service) -> APIRouter:
+    router = APIRouter()
+    sockets: dict[str, WebSocket] = {}
+
+    @router.websocket("/phone/{name}")
+    async def phone(socket: WebSocket, name: str) -> None:
+        """One phone, until its socket closes. The latest of a name is the phone of that name."""
+        if _NAME.fullmatch(name) is None or not _same_origin(socket) or service.draining:
+            await socket.close(_NOT_ALLOWED)
+            return
+        await socket.accept()
+        outgoing: asyncio.Queue[dict[str, Any] | bytes] = asyncio.Queue(CONTROL_UNSENT)
+
+        def send(message: dict[str, Any] | bytes) -> None:
+            if outgoing.full():
+                sending.cancel()
+            else:
+                outgoing.put_nowait(message)
+
+        softphone = SoftPhone(send, lambda its, order: _dial(service, name, its, order))
+        connected = service.exchange.directory.connected
+        sending = asyncio.create_task(_send(socket, outgoing))
+        older, sockets[name] = sockets.get(name), socket
+        connected[name] = softphone
+        log.info("phone connected", phone=name)
+        send({"event": "ready", "name": name})
+        reading = asyncio.create_task(_read(socket, softphone))
+        try:
+            if older is not None:
+                await older.close(_REPLACED)
+            await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if connected.get(name) is softphone:
+                del connected[name], sockets[name]
+            softphone.closed()
+            slow = sending.cancelled()
+            for task in (sending, reading):
+                task.cancel()
+            await asyncio.gather(sending, reading, return_exceptions=True)
+            if slow:
+                await socket.close(_SLOW)
+            log.info("phone gone", phone=name, frames_lost=softphone.lost)
+
+    return router
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """No page of another site may use this machine's phones; who is no browser has no origin."""
+    origin = socket.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+
+
+async def _send(socket: WebSocket, outgoing: asyncio.Queue[dict[str, Any] | bytes]) -> None:
+    while True:
+        message = await outgoing.get()
+        if isinstance(message, bytes):
+            await socket.send_bytes(message)
+        else:
+            await socket.send_text(json.dumps(message))
+
+
+async def _read(socket: WebSocket, phone: SoftPhone) -> None:
+    while True:
+        try:
+            message = await socket.receive()
+        except (WebSocketDisconnect, RuntimeError):
+            return
+        if message["type"] == "websocket.disconnect":
+            return
+        if message.get("bytes") is not None:
+            phone.audio(message["bytes"])
+            continue
+        try:
+            phone.message(json.loads(message["text"]))
+        except ValueError:
+            phone.complain("a message is a JSON object with an event")
+
+
+def _dial(service: Service, name: str, phone: SoftPhone, order: Order) -> tuple[str, Talk]:
+    """A call that a phone makes; raises ValueError when there is nothing to run."""
+    route = service.routes.find(order.to)
+    url = order.url or ("" if order.twiml else route.voice_url)
+    if not (url or order.twiml):
+        raise ValueError("give a url, twiml, or a number with an app in the settings")
+    if service.full:
+        raise ValueError("the service is full")
+    call_sid = mint("CA", service.engine.random_bytes)
+    account = service.settings.account_sid or alias("AC", "local")
+    live = service.begin_call(call_sid, account, Parties(f"client:{name}", order.to))
+    own = OwnCall(service, live, Line(service.engine, live.call, phone))
+    if order.twiml:
+        document = parse(order.twiml, allow_plain_ws=True)
+        record_findings(live.call.timeline, document, "")
+        service.background(own.run_document(Reply(document, "")))
+    else:
+        method = "POST" if order.url else route.voice_method
+        service.background(_ask(own, url, method))
+    return call_sid, Talk(own.line.press, lambda: own.hang_up("caller"))
+
+
+async def _ask(own: OwnCall, url: str, method: str) -> None:
+    try:
+        await own.run(url, method)
+    except CustomerError:
+        own.fail()

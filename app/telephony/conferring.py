@@ -1,0 +1,151 @@
+"""What REST does to conferences that this service runs itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from lxml import etree
+
+from app.calls.conferences import Conference
+from app.calls.members import Member
+from app.calls.placing import PlacedCall
+from app.service import Service
+from app.store.records import ConferenceRecord, ParticipantRecord
+from app.telephony.orders import (
+    ConferenceChange,
+    NewParticipant,
+    ParticipantChange,
+    Refusal,
+    Source,
+    not_found,
+)
+
+
+class OwnConferences:
+    """Methods are those of `Telephony`; a conference is known here while it runs."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def runs(self, conference: str) -> bool:
+        return self._service.exchange.conferences.find(conference) is not None
+
+    def change(self, sid: str, change: ConferenceChange) -> ConferenceRecord:
+        conference = self._conference(sid)
+        if change.announce is not None:
+            raise _no_announcement()
+        if change.end:
+            conference.end("conference-ended-via-api")
+        return conference.record
+
+    def change_participant(
+        self, sid: str, participant: str, change: ParticipantChange
+    ) -> ParticipantRecord:
+        conference, member = self._member(sid, participant)
+        if change.announce is not None:
+            raise _no_announcement()
+        if change.muted is not None:
+            conference.mute(member, change.muted)
+        if change.hold is not None:
+            music = change.hold_music
+            url, method = (music.url, music.method) if music else (None, "POST")
+            conference.hold(member, change.hold, url, method)
+        if change.coaching is False:
+            conference.coach(member, "")
+        elif change.coached_sid is not None:
+            if change.coached_sid not in conference.members:
+                raise Refusal(400, 20001, "CallSidToCoach is not in the conference")
+            conference.coach(member, change.coached_sid)
+        if change.beep_on_exit is not None:
+            member.beep_on_exit = change.beep_on_exit
+        if change.end_on_exit is not None:
+            conference.set_end_on_exit(member, change.end_on_exit)
+        return member.record_in(conference.sid)
+
+    def remove(self, sid: str, participant: str) -> None:
+        conference, member = self._member(sid, participant)
+        conference.leave(member.sid, "participant_removed")
+
+    def add(self, name: str, order: NewParticipant) -> ParticipantRecord:
+        """Ring a phone of this service; once it answers it is in the conference."""
+        handset = self._service.exchange.directory.look_up(order.call.to)
+        if handset is None:
+            raise Refusal(400, 21214, f"No phone {order.call.to} is here")
+        conferences = self._service.exchange.conferences
+        account = order.call.account_sid
+        conference = conferences.find(name) or conferences.made(self._service, account, name)
+        twiml = _joining(conference.name, order)
+        call = replace(order.call, source=Source(twiml=twiml))
+        placed = PlacedCall(self._service, call, handset, unanswered=_forget(conference))
+        asyncio.get_running_loop().call_soon(placed.ring)
+        now = time.time()
+        return ParticipantRecord(
+            conference.sid,
+            placed.live.call.sid,
+            account,
+            now,
+            now,
+            label=order.label,
+            status="queued",
+            muted=order.muted,
+            coaching=bool(order.coached_sid),
+            coached_sid=order.coached_sid,
+            start_on_enter=order.start_on_enter,
+            end_on_exit=order.end_on_exit,
+        )
+
+    def _conference(self, sid: str) -> Conference:
+        conference = self._service.exchange.conferences.find(sid)
+        if conference is None:
+            raise not_found(f"Conferences/{sid}")
+        return conference
+
+    def _member(self, sid: str, participant: str) -> tuple[Conference, Member]:
+        conference = self._conference(sid)
+        member = conference.find(participant)
+        if member is None:
+            raise not_found(f"Conferences/{sid}/Participants/{participant}")
+        return conference, member
+
+
+def _forget(conference: Conference) -> Callable[[], None]:
+    return conference.forget_if_empty
+
+
+def _no_announcement() -> Refusal:
+    return Refusal(400, 20001, "A conference of this service itself makes no announcements")
+
+
+def _joining(name: str, order: NewParticipant) -> str:
+    """The document that a new participant runs."""
+    told, wait = order.told, order.wait_music
+    attributes = {
+        "muted": _truth(order.muted),
+        "beep": order.beep,
+        "startConferenceOnEnter": _truth(order.start_on_enter),
+        "endConferenceOnExit": _truth(order.end_on_exit),
+        "participantLabel": order.label,
+        "coach": order.coached_sid,
+        "maxParticipants": str(order.max_participants or ""),
+        "waitUrl": wait.url if wait else "",
+        "waitMethod": wait.method if wait else "",
+        "statusCallback": told.url,
+        "statusCallbackMethod": told.method if told.url else "",
+        "statusCallbackEvent": " ".join(told.events),
+    }
+    response = etree.Element("Response")
+    dial = etree.SubElement(response, "Dial")
+    given = {name: value for name, value in attributes.items() if value}
+    try:
+        noun = etree.SubElement(dial, "Conference", given)
+        noun.text = name
+    except ValueError as error:
+        raise Refusal(400, 20001, "A value has characters that XML has not") from error
+    return etree.tostring(response, encoding="unicode")
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,114 @@
+"""<Enqueue>, <Leave> and <Dial><Queue>: waiting, being taken out, talking, leaving."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.app.calls.house import House, at_home, sounding
+from tests.support.sound import keys_heard
+
+CALLER_SAYS = bytes(range(1, 101)) * 800
+AGENT_SAYS = bytes(range(100, 0, -1)) * 800
+ENDINGS = {"/left": "<Hangup/>", "/after": "<Hangup/>"}
+ENQUEUE = '<Enqueue action="/left" waitUrl="/wait">support</Enqueue>'
+TAKE = '<Dial action="/after"><Queue url="/greet">support</Queue></Dial>'
+
+
+def test_waiting_and_being_taken(tmp_path: Path) -> None:
+    """A caller hears the wait document again and again; who takes the caller out has a document
+    played first, then both hear each other; both actions are told when it is over."""
+
+    async def main(home: House) -> None:
+        caller = home.begin(ENQUEUE, CALLER_SAYS)
+        second = await home.app.until("/wait", 2)
+        assert second["QueuePosition"] == "1"
+        assert second["CurrentQueueSize"] == "1"
+        agent = home.begin(TAKE, AGENT_SAYS)
+        greet = await home.app.until("/greet")
+        assert (greet["CallSid"], greet["DequeingCallSid"]) == (caller.sid, agent.sid)
+        await asyncio.sleep(4)
+        agent.hang_up()
+        left = await home.app.until("/left")
+        assert (left["QueueResult"], left["QueueSid"]) == ("bridged", second["QueueSid"])
+        after = await home.app.until("/after")
+        assert after["DialCallStatus"] == "completed"
+        outcome = await caller.over()
+        assert keys_heard(outcome.heard) == "12"
+        assert sounding(outcome.heard)[-8000:] in AGENT_SAYS
+        assert sounding((await agent.over()).heard)[-1600:] in CALLER_SAYS
+
+    answers = {**ENDINGS, "/wait": '<Play digits="1"/>', "/greet": '<Play digits="2"/>'}
+    at_home(main, tmp_path, answers)
+
+
+def test_leave(tmp_path: Path) -> None:
+    """<Leave> in the wait document takes the caller out; the call goes on."""
+
+    async def main(home: House) -> None:
+        _, outcome = await home.call('<Enqueue waitUrl="/wait">q</Enqueue><Play digits="7"/>')
+        assert keys_heard(outcome.heard) == "17"
+        await home.call(ENQUEUE)
+        assert home.app.forms("/left")[0]["QueueResult"] == "leave"
+
+    at_home(main, tmp_path, {**ENDINGS, "/wait": '<Play digits="1"/><Leave/>'})
+
+
+def test_the_caller_hangs_up(tmp_path: Path) -> None:
+    """A caller who hangs up is out of the queue; `action` is told so."""
+
+    async def main(home: House) -> None:
+        caller = home.begin('<Enqueue action="/left">support</Enqueue>')
+        await caller.until("queue.joined")
+        caller.hang_up()
+        outcome = await caller.over()
+        left = await home.app.until("/left")
+        assert (left["QueueResult"], left["CallStatus"]) == ("hangup", "completed")
+        assert outcome.hung_up_by == "caller"
+        agent = home.begin(TAKE)
+        await asyncio.sleep(2)
+        assert home.app.forms("/greet") == []
+        agent.hang_up()
+
+    at_home(main, tmp_path, {**ENDINGS, "/wait": '<Pause length="60"/>'})
+
+
+@pytest.mark.parametrize(
+    ("verb", "field", "value"),
+    [
+        ('<Dial action="/after"><Queue>none</Queue></Dial>', "DialCallStatus", "failed"),
+        ('<Enqueue maxQueueSize="1" action="/after">full</Enqueue>', "QueueResult", "queue-full"),
+    ],
+)
+def test_refused(tmp_path: Path, verb: str, field: str, value: str) -> None:
+    """There is no such queue, or it is full."""
+
+    async def main(home: House) -> None:
+        first = home.begin("<Enqueue>full</Enqueue>")
+        await first.until("queue.joined")
+        await home.call(verb)
+        assert home.app.forms("/after")[0][field] == value
+
+    at_home(main, tmp_path, ENDINGS)
+
+
+def test_the_agent_waits(tmp_path: Path) -> None:
+    """Who takes from an empty queue waits for the next caller."""
+
+    async def main(home: House) -> None:
+        first = home.begin("<Enqueue>support</Enqueue>")
+        await first.until("queue.joined")
+        first.hang_up()
+        await first.over()
+        agent = home.begin('<Dial action="/after"><Queue>support</Queue></Dial>', AGENT_SAYS)
+        await asyncio.sleep(1)
+        caller = home.begin("<Enqueue>support</Enqueue>", CALLER_SAYS)
+        await asyncio.sleep(2)
+        caller.hang_up()
+        outcome = await agent.over()
+        assert sounding(outcome.heard)[-1600:] in CALLER_SAYS
+        assert home.app.forms("/after") != []
+
+    at_home(main, tmp_path, ENDINGS)
