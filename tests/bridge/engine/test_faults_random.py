@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ ERRORS = {"", "31900", "31901", "31903", "31930"}
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Plot:
     """What happens to a stream. `out` and `back`: where its customer's handshake is held at first.
 
     A step is a fault of one of the networks, or a word for what a side does; a number is a pause
@@ -37,8 +37,8 @@ class Story:
     steps: list[str | float | tuple[str, Fault]]
 
 
-STORIES = st.builds(
-    Story,
+PLOTS = st.builds(
+    Plot,
     st.booleans(),
     st.sampled_from(WhenSlow),
     st.sampled_from([None, None, 0, 100, HEAD_END]),
@@ -57,7 +57,7 @@ STORIES = st.builds(
 
 
 class Telling:
-    """A story as it is told: the act, the carrier's network, and who is there."""
+    """A plot as it unfolds: the act, the carrier's network, and who is there."""
 
     def __init__(self, act: Act, carriers: Relay) -> None:
         self.act = act
@@ -69,10 +69,10 @@ class Telling:
     def ring(self) -> Ring:
         return self.act.ring
 
-    def start(self, coroutine: Callable[[], object]) -> None:
+    def start(self, coroutine: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
             with suppress(OSError, EOFError, InvalidHandshake):
-                await coroutine()  # type: ignore[misc]
+                await coroutine()
 
         self.tasks.append(asyncio.create_task(run()))
 
@@ -134,20 +134,20 @@ class Telling:
             await customer.says("clear")
 
 
-async def _perform(act: Act, story: Story) -> None:
+async def _perform(act: Act, plot: Plot) -> None:
     def hold(link: Link) -> None:
-        for way, place in ((link.out, story.out), (link.back, story.back)):
+        for way, place in ((link.out, plot.out), (link.back, plot.back)):
             if place is not None:
                 way.hold(place)
 
     act.relay.prepare = hold
     telling = Telling(act, await act.scene.relay(act.scene.door, bridge_connects=False))
-    act.ring_up(two_way=story.two_way, more=f"#slow={story.policy}")
+    act.ring_up(two_way=plot.two_way, more=f"#slow={plot.policy}")
     telling.count()
     telling.start(act.attend)
     await act.scene.dial(act.ring, telling.carriers.port)
     act.ring.carrier_port = telling.carriers.link.near.port
-    for step in story.steps:
+    for step in plot.steps:
         await telling.tell(step)
         await asyncio.sleep(0.005)
     act.ring.leg.stop()
@@ -164,8 +164,8 @@ async def _perform(act: Act, story: Story) -> None:
 
 @ENGINES
 @settings(max_examples=25, deadline=None)
-@given(story=STORIES)
-def test_any_story(story: Story, fast: bool) -> None:
+@given(plot=PLOTS)
+def test_any_plot(plot: Plot, fast: bool) -> None:
     """One beginning or error, one end, in time; all frames accounted for; none else disturbed."""
     limits = replace(LIMITS, unsent_size=1_000, waiting_frames=10)
-    act(_perform, [story], fast=fast, limits=limits)
+    act(_perform, [plot], fast=fast, limits=limits)
