@@ -110,6 +110,9 @@ def test_a_call_that_ends_in_the_handshake(fast: bool) -> None:
         await act.ring.carrier.frame()
         await between_frames()
         await act.ring.carrier.says("stop")
+        await act.ring.ended.wait()
+        await asyncio.sleep(0.01)
+        assert act.scene.sockets_of(act.ring) == 0  # long before the time for connecting is over
         await act.end("31900", began=False)
         assert act.ring.counters.frames_dropped == 1
 
