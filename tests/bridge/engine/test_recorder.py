@@ -89,11 +89,19 @@ async def test_the_name_is_given_to_a_whole_file_only(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_directory_that_is_gone(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
-    """The call goes on; who finishes the recording is told."""
-    recorder = Recorder(tmp_path / "none" / "it.wav", threads)
+async def test_a_directory_that_is_new(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
+    """A directory that is not there yet is made."""
+    recorder = Recorder(tmp_path / "some" / "new" / "it.wav", threads)
     feed(recorder, SAID, PLAYED)
-    with pytest.raises(RecordingError, match=r"cannot be written: .*No such file"):
+    assert (await recorder.finish()).wav.is_file()
+
+
+async def test_a_directory_that_cannot_be(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
+    """The call goes on; who finishes the recording is told."""
+    (tmp_path / "file").write_bytes(b"")
+    recorder = Recorder(tmp_path / "file" / "it.wav", threads)
+    feed(recorder, SAID, PLAYED)
+    with pytest.raises(RecordingError, match=r"cannot be written: "):
         await recorder.finish()
 
 
