@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy.engine import URL, Engine, make_url
 
 from app.settings import Settings, SettingsError
@@ -50,6 +47,8 @@ def prepare(settings: Settings) -> None:
 
 
 def _migrated(url: URL) -> Engine:
+    from alembic.util.exc import CommandError  # noqa: PLC0415 -- only who keeps a database needs it
+
     try:
         engine = _connect(url)
     except (ImportError, sa.exc.NoSuchModuleError) as error:
@@ -138,6 +137,9 @@ def _connect(url: URL) -> Engine:
 
 
 def _migrate(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415 -- as above
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

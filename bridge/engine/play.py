@@ -18,7 +18,6 @@ from bridge.engine.http import place, why_unreached
 from bridge.engine.spool import Aborted, Spool, SpoolReader
 from bridge.engine.threads import in_thread
 from bridge.errors import CustomerError
-from bridge.sound.decoding import decode
 
 log = structlog.get_logger("play")
 
@@ -192,6 +191,8 @@ class _FileSource:
         self._path = path
 
     def pieces(self) -> Iterator[bytes]:
+        from bridge.sound.decoding import decode  # noqa: PLC0415 -- slow to begin: in its thread
+
         try:
             with self._path.open("rb") as file:
                 yield from decode(file, str(self._path))
@@ -211,6 +212,8 @@ class _SpoolSource:
         self._content_type = content_type
 
     def pieces(self) -> Iterator[bytes]:
+        from bridge.sound.decoding import decode  # noqa: PLC0415 -- as above
+
         reader = cast(IO[bytes], SpoolReader(self._spool))
         try:
             yield from decode(reader, self._name, self._content_type, searchable=False)

@@ -13,8 +13,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-import av
-
 from bridge.audio import FRAME_MS, SAMPLE_RATE, audioop
 from bridge.playout import SILENCE
 
@@ -160,6 +158,8 @@ class WavFile:
 
 def to_mp3(wav: Path, mp3: Path) -> None:
     """Make an MP3 file of a recording that `WavFile` wrote, a second at a time."""
+    import av  # noqa: PLC0415 -- slow to begin, and most calls make none
+
     with wav.open("rb") as source:
         header = _HEADER.unpack(source.read(_HEADER.size))
         channels = header[6]
