@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from app.logs import log_entry
 from app.settings import Settings
-from app.store.records import CallRecord, RecordingRecord
+from app.store.records import CallRecord, RecordingRecord, whole_seconds
 from app.store.store import Store
 from bridge.call import Call, CallStatus, Parties
+from bridge.engine.recorder import rescue
 from bridge.engine.sender import CallbackSender, Letter
 from bridge.timeline import Timeline
 
@@ -42,6 +46,26 @@ def _call(letter: Letter, record: CallRecord | None) -> Call:
     timeline = Timeline(clock=time.monotonic, observer=lambda entry: log_entry(sid, entry))
     parties = Parties(record.from_, record.to, record.direction) if record else Parties("", "")
     return Call(sid, letter.account_sid, parties, timeline, CallStatus.COMPLETED)
+
+
+async def save_recordings(
+    store: Store, folder: Path, threads: Executor, left: Sequence[RecordingRecord]
+) -> None:
+    """See to the files of recordings that an earlier process did not complete: what was written
+    can be played, as `completed`; where nothing is, the recording is `absent`."""
+    loop = asyncio.get_running_loop()
+    for record in left:
+        path = folder / f"{record.path}.wav"
+        try:
+            ms = await loop.run_in_executor(threads, rescue, path, record.channels)
+        except OSError:
+            log.exception("a recording cannot be saved", recording=record.sid)
+            ms = 0
+        status = "completed" if ms else "absent"
+        log.info("recording restored", recording=record.sid, status=status, milliseconds=ms)
+        store.save(
+            replace(record, status=status, seconds=whole_seconds(ms), updated_at=time.time())
+        )
 
 
 async def purge(store: Store, settings: Settings) -> None:

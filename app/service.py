@@ -17,7 +17,7 @@ from app.calls.exchange import Exchange
 from app.calls.sounds import Sounds
 from app.customer import CallContext, Customer, voice_form
 from app.logs import log_entry
-from app.restoring import deliver_left, purge
+from app.restoring import deliver_left, purge, save_recordings
 from app.routes import Route
 from app.security import TokenError, Tokens
 from app.settings import Settings, SettingsError
@@ -399,11 +399,20 @@ class Service:
     # Life
 
     async def restore(self) -> None:
-        """Take up what the last process left: its calls are over, its callbacks go out."""
-        unfinished = await self.store.settle()
-        left = await deliver_left(self.store, self.engine.sender)
-        if unfinished or left:
-            log.info("restored", calls_unfinished=unfinished, callbacks_pending=left)
+        """Take up what the last process left: its calls, conferences and recordings are over, its
+        callbacks go out."""
+        left = await self.store.settle()
+        folder, threads = self.sounds.recordings, self.sounds.threads
+        self.background(save_recordings(self.store, folder, threads, left.recordings))
+        pending = await deliver_left(self.store, self.engine.sender)
+        if left.calls or left.conferences or left.recordings or pending:
+            log.info(
+                "restored",
+                calls_unfinished=left.calls,
+                conferences_unfinished=left.conferences,
+                recordings_unfinished=len(left.recordings),
+                callbacks_pending=pending,
+            )
 
     def start(self) -> None:
         """Begin the housekeeping; needs a running event loop."""

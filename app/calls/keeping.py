@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.store.records import RecordingRecord
+from app.store.records import RecordingRecord, whole_seconds
 from bridge.ids import mint
 from twiml.script.reports import RecordingFacts
 
@@ -82,8 +82,7 @@ class Kept:
     def ended(self, ms: int) -> None:
         """It is whole, or there is nothing of it (0)."""
         if self.record.started_at is not None:
-            seconds = max(1, round(ms / 1000)) if ms else 0
-            self._save(status="completed" if ms else "absent", seconds=seconds)
+            self._save(status="completed" if ms else "absent", seconds=whole_seconds(ms))
 
     def _save(self, **changes: object) -> None:
         self.record = replace(self.record, updated_at=time.time(), **changes)  # type: ignore[arg-type]

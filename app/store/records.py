@@ -80,6 +80,11 @@ class RecordingRecord:
     carrier_id: str = ""
 
 
+def whole_seconds(ms: int) -> int:
+    """A recording's length as Twilio tells it: 0 is of one that holds nothing."""
+    return max(1, round(ms / 1000)) if ms else 0
+
+
 @dataclass(frozen=True, slots=True)
 class ConferenceRecord:
     """One conference; `status` is `init`, `in-progress` or `completed`."""

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.store.records import CallRecord, Record
-from app.store.tables import OF_RECORD, callbacks, calls
+from app.store.records import CallRecord, ConferenceRecord, Record, RecordingRecord
+from app.store.tables import OF_RECORD, callbacks, calls, conferences, participants, recordings
 from app.store.writer import Operation
 from bridge.engine.sender import Letter
 
@@ -107,7 +107,7 @@ def _full(table: sa.Table, instance: str, key: tuple[object, ...]) -> tuple[obje
 def _values(entry: object, instance: str) -> dict[str, Any] | None:
     """A row; None for what is only to be deleted."""
     match entry:
-        case Save(CallRecord() as record):
+        case Save(CallRecord() | ConferenceRecord() | RecordingRecord() as record):
             return {**asdict(record), "instance": instance}
         case Save(record):
             return asdict(record)
@@ -139,11 +139,38 @@ def letter_of(row: sa.Row[Any]) -> tuple[int, Letter]:
     return row.number, letter
 
 
-def settle(instance: str, now: float) -> tuple[sa.Update, sa.Update]:
+def settle_calls(instance: str, now: float) -> tuple[sa.Update, sa.Update]:
     """The calls that ran when the last process of this name ended are over."""
     running = sa.update(calls).where(calls.c.instance == instance, calls.c.ended_at.is_(None))
     over = {"ended_at": now, "updated_at": now}
     return (
         running.where(calls.c.status == "in-progress").values(status="completed", **over),
         running.values(status="failed", **over),
+    )
+
+
+def settle_conferences(instance: str, now: float) -> tuple[sa.Delete, sa.Update]:
+    """This service's own conferences ended with the last process, for want of participants.
+
+    Those of a carrier go on without us.
+    """
+    ours = (
+        conferences.c.instance == instance,
+        conferences.c.carrier == "",
+        conferences.c.status != "completed",
+    )
+    gone = sa.select(conferences.c.sid).where(*ours)
+    ended = {"status": "completed", "reason_ended": "last-participant-left", "updated_at": now}
+    return (
+        sa.delete(participants).where(participants.c.conference_sid.in_(gone)),
+        sa.update(conferences).where(*ours).values(ended),
+    )
+
+
+def unfinished_recordings(instance: str) -> sa.Select[Any]:
+    """This service's own recordings whose files the last process did not complete."""
+    return sa.select(recordings).where(
+        recordings.c.instance == instance,
+        recordings.c.carrier == "",
+        recordings.c.status.in_(("in-progress", "paused", "processing")),
     )

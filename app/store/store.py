@@ -50,6 +50,16 @@ class Found(Generic[Kind]):
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a process left that did not end in order: how many calls and conferences, which are over
+    now, and the recordings whose files are to be seen to."""
+
+    calls: int
+    conferences: int
+    recordings: tuple[RecordingRecord, ...]
+
+
 class Store:
     """Holds records and undelivered callbacks. Made by `open_store`, or `memory` for a process's
     own life; to be closed. Writing returns at once; what is read includes what was written before.
@@ -184,12 +194,21 @@ class Store:
 
     # Housekeeping
 
-    async def settle(self) -> int:
-        """Calls that ran when the last process of this name ended are over; how many."""
-        both = statements.settle(self._instance, time.time())
+    async def settle(self) -> Left:
+        """What the last process of this name ran is over: its calls and conferences at once, its
+        recordings once their files have been seen to."""
+        now = time.time()
+        of_calls = statements.settle_calls(self._instance, now)
+        without_members, of_conferences = statements.settle_conferences(self._instance, now)
+        unfinished = statements.unfinished_recordings(self._instance)
 
-        def carry_out(connection: sa.Connection) -> int:
-            return sum(connection.execute(one).rowcount for one in both)
+        def carry_out(connection: sa.Connection) -> Left:
+            ended = sum(connection.execute(one).rowcount for one in of_calls)
+            connection.execute(without_members)
+            conferences = connection.execute(of_conferences).rowcount
+            rows = connection.execute(unfinished)
+            found = (statements.record_of(RecordingRecord, row) for row in rows)
+            return Left(ended, conferences, tuple(found))
 
         return await self._do(carry_out)
 

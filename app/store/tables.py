@@ -36,6 +36,11 @@ def _word(name: str) -> sa.Column[Any]:
     return sa.Column(name, _WORD, nullable=False)
 
 
+def _owner() -> sa.Column[Any]:
+    """The name of the service that runs it. Only the store knows it, the record does not."""
+    return sa.Column("instance", _WORD, nullable=False, server_default="")
+
+
 def _sid(name: str, **more: Any) -> sa.Column[Any]:
     return sa.Column(name, _SID, **{"nullable": False, **more})
 
@@ -79,6 +84,7 @@ recordings = sa.Table(
     "recordings",
     metadata,
     _sid("sid", primary_key=True),
+    _owner(),
     _sid("account_sid"),
     _sid("call_sid", index=True),
     _sid("conference_sid", index=True),
@@ -102,6 +108,7 @@ conferences = sa.Table(
     "conferences",
     metadata,
     _sid("sid", primary_key=True),
+    _owner(),
     _sid("account_sid"),
     _text("friendly_name"),
     _word("status"),

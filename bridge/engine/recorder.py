@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from bridge.errors import BridgeError
-from bridge.sound.recording import Take, Track, Trim, WavFile, to_mp3
+from bridge.sound.recording import Take, Track, Trim, WavFile, recover, to_mp3
 
 Result = TypeVar("Result")
 
@@ -58,7 +58,7 @@ class Recorder:
     ) -> None:
         self._take = Take(track=track, dual=dual, max_ms=max_ms)
         self._path = path
-        self._part = path.with_name(path.name + ".part")
+        self._part = part_of(path)
         self._trim = Trim() if trim else None
         self._threads = threads
         self._file: WavFile | None = None
@@ -184,7 +184,34 @@ class Recorder:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
+def rescue(path: Path, channels: int) -> int:
+    """Make whole what a process that was killed has left of a recording at `path`; returns its
+    milliseconds, 0 when nothing is left. Blocks; raises OSError."""
+    part = part_of(path)
+    with contextlib.suppress(FileNotFoundError):
+        recover(part, channels)
+        part.replace(path)
+    part_of(path.with_suffix(".mp3")).unlink(missing_ok=True)
+    try:
+        ms = recover(path, channels)
+    except FileNotFoundError:
+        return 0
+    if not ms:
+        path.unlink()
+        return 0
+    try:
+        _compress(path, path.with_suffix(".mp3"))
+    except (OSError, ValueError):
+        log.exception("no MP3 of a recording", path=str(path))
+    return ms
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is while it is being written."""
+    return path.with_name(path.name + ".part")
+
+
 def _compress(wav: Path, mp3: Path) -> None:
-    part = mp3.with_name(mp3.name + ".part")
+    part = part_of(mp3)
     to_mp3(wav, part)
     part.replace(mp3)

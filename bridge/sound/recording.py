@@ -1,11 +1,12 @@
 """A recording of a call: what its two tracks say, as samples for a file.
 
-`Take` is fed by the clock and does no I/O. `WavFile` and `to_mp3` write files and block: run them
-in a thread.
+`Take` is fed by the clock and does no I/O. `WavFile`, `recover` and `to_mp3` write files and block:
+run them in a thread.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from collections import deque
 from dataclasses import dataclass
@@ -140,20 +141,36 @@ class WavFile:
         if self._trim is not None:
             tail = self._trim.after_ms // FRAME_MS * self._frame_bytes
             size = min(size, self._sounded_to + tail) if self._sounded_to else 0
-        step = 2 * self._channels
-        header = _HEADER.pack(
-            *(b"RIFF", size + _HEADER.size - 8, b"WAVE", b"fmt ", 16, 1, self._channels),
-            *(SAMPLE_RATE, SAMPLE_RATE * step, step, 16, b"data", size),
-        )
         with self._file as file:
             file.truncate(_HEADER.size + size)
             file.seek(0)
-            file.write(header)
-        return size * 1000 // (SAMPLE_RATE * step)
+            file.write(_header(self._channels, size))
+        return size * 1000 // (SAMPLE_RATE * 2 * self._channels)
 
     def abandon(self) -> None:
         """Close without completing."""
         self._file.close()
+
+
+def recover(path: Path, channels: int) -> int:
+    """Complete a file that `WavFile` began and did not close, without trimming; returns its
+    milliseconds. Completing one that is whole changes nothing. Raises OSError."""
+    step = 2 * channels
+    with path.open("r+b") as file:
+        size = max(0, file.seek(0, os.SEEK_END) - _HEADER.size) // step * step
+        file.truncate(_HEADER.size + size)
+        file.seek(0)
+        file.write(_header(channels, size))
+    return size * 1000 // (SAMPLE_RATE * step)
+
+
+def _header(channels: int, size: int) -> bytes:
+    """Of a WAV file with so many bytes of samples."""
+    step = 2 * channels
+    return _HEADER.pack(
+        *(b"RIFF", size + _HEADER.size - 8, b"WAVE", b"fmt ", 16, 1, channels),
+        *(SAMPLE_RATE, SAMPLE_RATE * step, step, 16, b"data", size),
+    )
 
 
 def to_mp3(wav: Path, mp3: Path) -> None:

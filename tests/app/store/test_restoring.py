@@ -1,0 +1,185 @@
+"""What a process leaves that does not end in order, taken up by the next one."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from app.service import Service
+from app.settings import load
+from app.store import Store, migrations, open_store
+from app.store.records import ConferenceRecord, ParticipantRecord, RecordingRecord
+from bridge.sound.recording import WavFile
+from tests.app.store.test_store import ACCOUNT, DATA, call, opened
+
+FOLDER = DATA / "recordings"
+SECOND = bytes(range(250)) * 64
+"""A second of samples, 16000 bytes."""
+
+
+def recording(number: int, **more: object) -> RecordingRecord:
+    sid = f"RE{number:032x}"
+    values = {"status": "in-progress", "call_sid": call(1).sid, "path": sid, **more}
+    return RecordingRecord(
+        sid=sid,
+        account_sid=ACCOUNT,
+        created_at=1.0,
+        updated_at=1.0,
+        started_at=1.0,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def conference(number: int, status: str, **more: str) -> ConferenceRecord:
+    return ConferenceRecord(f"CF{number:032x}", ACCOUNT, "Room", status, 1.0, 2.0, **more)
+
+
+async def kept(*records: RecordingRecord | ConferenceRecord | ParticipantRecord) -> None:
+    """The state that a process which was killed has left."""
+    async with opened() as store:
+        for record in records:
+            store.save(record)
+
+
+async def restored() -> Service:
+    """The next process's service, when it has seen to everything."""
+    settings = load(local=True, data_dir=DATA)
+    service = Service(settings, open_store(settings))
+    await service.restore()
+    await service.close()
+    return service
+
+
+async def read(sid: str) -> RecordingRecord:
+    async with opened() as store:
+        record = await store.find(RecordingRecord, sid)
+    assert record is not None
+    return record
+
+
+def begun(record: RecordingRecord, *batches: bytes) -> None:
+    """The file of a recording that nobody has closed, and an MP3 that was just being made."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = WavFile(FOLDER / f"{record.sid}.wav.part", record.channels)
+    for batch in batches:
+        file.write(batch)
+    file.abandon()
+    (FOLDER / f"{record.sid}.mp3.part").write_bytes(b"half")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("torn", [b"", b"\1"])
+async def test_a_file_that_was_being_written(channels: int, torn: bytes) -> None:
+    """What was written can be played, to the last whole sample, also as MP3."""
+    left = recording(1, channels=channels)
+    begun(left, SECOND, SECOND, SECOND, SECOND, torn)
+    await kept(left)
+    await restored()
+    found = await read(left.sid)
+    assert (found.status, found.seconds) == ("completed", 4 // channels)
+    with wave.open(io.BytesIO((FOLDER / f"{left.sid}.wav").read_bytes())) as file:
+        assert (file.getnchannels(), file.getframerate()) == (channels, 8000)
+        assert file.readframes(file.getnframes()) == SECOND * 4
+    assert {path.name for path in FOLDER.iterdir()} == {f"{left.sid}.wav", f"{left.sid}.mp3"}
+
+
+@pytest.mark.parametrize("status", ["in-progress", "paused", "processing"])
+async def test_a_file_that_was_whole(status: str) -> None:
+    """The process was killed between the file's end and the note of it: the file is as it was."""
+    left = recording(1, status=status)
+    FOLDER.mkdir(parents=True)
+    path = FOLDER / f"{left.sid}.wav"
+    file = WavFile(path, 1)
+    file.write(SECOND)
+    file.close()
+    before = path.read_bytes()
+    await kept(left)
+    await restored()
+    found = await read(left.sid)
+    assert (found.status, found.seconds) == ("completed", 1)
+    assert path.read_bytes() == before
+    assert path.with_suffix(".mp3").stat().st_size > 100
+
+
+@pytest.mark.parametrize("batches", [None, (), (b"\1",)], ids=["no file", "no sound", "no sample"])
+async def test_a_recording_of_nothing(batches: tuple[bytes, ...] | None) -> None:
+    """Where there is no sound there is no recording, and no file stays."""
+    left = recording(1)
+    if batches is not None:
+        begun(left, *batches)
+    await kept(left)
+    await restored()
+    found = await read(left.sid)
+    assert (found.status, found.seconds) == ("absent", 0)
+    assert not FOLDER.exists() or not list(FOLDER.iterdir())
+
+
+async def test_what_others_run_goes_on() -> None:
+    """Recordings and conferences that SignalWire runs, or a service of another name, are left
+    alone; so is what was over."""
+    carried = recording(1, carrier="cxml", carrier_id="7")
+    done = recording(2, status="completed", seconds=9)
+    theirs = conference(1, "in-progress", carrier="cxml")
+    await kept(carried, done, theirs)
+    other = recording(3)
+    async with opened(instance="other") as store:
+        store.save(other)
+        store.save(conference(2, "in-progress"))
+    await restored()
+    for record in (carried, done, other):
+        assert await read(record.sid) == record
+    async with opened() as store:
+        for number in (1, 2):
+            found = await store.find(ConferenceRecord, conference(number, "").sid)
+            assert found is not None
+            assert found.status == "in-progress"
+
+
+async def test_conferences_are_over() -> None:
+    """Whether it had started or not, a conference of a killed process is over and empty."""
+    going, waiting = conference(1, "in-progress"), conference(2, "init")
+    ended = conference(3, "completed", reason_ended="conference-ended-via-api")
+    member = ParticipantRecord(going.sid, call(1).sid, ACCOUNT, 1.0, 2.0)
+    await kept(going, waiting, ended, member)
+    await restored()
+    async with opened() as store:
+        for record in (going, waiting):
+            found = await store.find(ConferenceRecord, record.sid)
+            assert found is not None
+            assert (found.status, found.reason_ended) == ("completed", "last-participant-left")
+        assert await store.find(ConferenceRecord, ended.sid) == ended
+        assert not (await store.select(ParticipantRecord)).records
+
+
+async def test_what_an_older_version_left() -> None:
+    """Conferences and recordings that were kept before they had an owner belong to whom the calls
+    belong to, and are settled with them."""
+    left, member = recording(1), ParticipantRecord("CF" + "1" * 32, call(1).sid, ACCOUNT, 1.0, 2.0)
+    room = ConferenceRecord(member.conference_sid, ACCOUNT, "Room", "in-progress", 1.0, 2.0)
+    of_room = recording(2, call_sid="", conference_sid=room.sid)
+    async with opened(instance="mine") as store:
+        for record in (call(1), member, room, left, of_room):
+            store.save(record)
+        await store.flush()
+        migrate(store, "0001")
+    async with opened(instance="mine") as store:
+        settled = await store.settle()
+        assert settled.conferences == 1
+        assert {record.sid for record in settled.recordings} == {left.sid, of_room.sid}
+
+
+def migrate(store: Store, to: str) -> None:
+    """Take a database back to an older version."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with store.engine.begin() as connection:
+        for table in ("conferences", "recordings"):
+            connection.execute(sa.text(f"alter table {table} drop column instance"))
+        config.attributes["connection"] = connection
+        command.stamp(config, to)
