@@ -21,6 +21,7 @@ from app.restoring import deliver_left, purge, save_recordings
 from app.routes import Route
 from app.security import TokenError, Tokens
 from app.settings import Settings, SettingsError
+from app.store.database import abandoned
 from app.store.records import CallRecord, StreamRecord
 from app.store.store import Store
 from app.telephony.control import CallControl
@@ -400,7 +401,13 @@ class Service:
 
     async def restore(self) -> None:
         """Take up what the last process left: its calls, conferences and recordings are over, its
-        callbacks go out."""
+        callbacks go out. The first worker does so too for workers that are not there any more."""
+        seat = self.siblings.seat
+        if self.store.lasting and seat.place.number == 0:
+            with abandoned(self.settings, seat.board.count) as names:
+                adopted = await self.store.adopt(names)
+            if adopted:
+                log.info("adopted", callbacks=adopted, of=names)
         left = await self.store.settle()
         folder, threads = self.sounds.recordings, self.sounds.threads
         self.background(save_recordings(self.store, folder, threads, left.recordings))

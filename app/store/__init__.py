@@ -1,6 +1,6 @@
 """State that outlives a process: calls, streams, recordings, conferences, callbacks not sent."""
 
-from app.store.database import open_store, prepare
+from app.store.database import abandoned, open_store, prepare
 from app.store.store import Store
 
-__all__ = ["Store", "open_store", "prepare"]
+__all__ = ["Store", "abandoned", "open_store", "prepare"]

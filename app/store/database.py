@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,7 +31,7 @@ def open_store(settings: Settings, worker: int | None = None) -> Store:
     `worker` of a service has callbacks and calls of its own to take up after a restart.
     """
     url = _url(settings)
-    instance = settings.instance if worker is None else f"{settings.instance}-{worker}"
+    instance = _instance(settings, worker)
     _make_directory(settings.data_dir)
     with ExitStack() as undo:
         lock = _lock(settings, instance)
@@ -38,6 +40,32 @@ def open_store(settings: Settings, worker: int | None = None) -> Store:
         engine = _migrated(url)
         undo.pop_all()
         return Store(engine, instance, lock=lock)
+
+
+def _instance(settings: Settings, worker: int | None) -> str:
+    return settings.instance if worker is None else f"{settings.instance}-{worker}"
+
+
+@contextmanager
+def abandoned(settings: Settings, workers: int) -> Iterator[list[str]]:
+    """The names under which this service has run in its data directory with another number of
+    workers than now. While inside, nobody else can run under them."""
+    used = {_instance(settings, each if workers > 1 else None) for each in range(workers)}
+    ours = re.compile(re.escape(settings.instance) + r"(-\d+)?")
+    names = {path.stem for path in settings.data_dir.glob("*.lock")}
+    found: list[str] = []
+    with ExitStack() as held:
+        for name in sorted(names - used):
+            if ours.fullmatch(name) is None:
+                continue
+            try:
+                lock = _lock(settings, name)
+            except SettingsError:
+                continue  # somebody runs under it
+            if lock is not None:
+                held.enter_context(lock)
+                found.append(name)
+        yield found
 
 
 def prepare(settings: Settings) -> None:

@@ -139,6 +139,24 @@ def letter_of(row: sa.Row[Any]) -> tuple[int, Letter]:
     return row.number, letter
 
 
+def last_number(instance: str) -> sa.Select[Any]:
+    """Of the callbacks kept for this name."""
+    return sa.select(sa.func.max(callbacks.c.number)).where(callbacks.c.instance == instance)
+
+
+def adopt(name: str, instance: str, after: int) -> list[sa.Update]:
+    """All that is kept under `name` is `instance`'s from now on; callbacks get numbers after that
+    one, in their order."""
+    renumbered = {"instance": instance, "number": callbacks.c.number + after}
+    return [
+        sa.update(callbacks).where(callbacks.c.instance == name).values(renumbered),
+        *(
+            sa.update(table).where(table.c.instance == name).values(instance=instance)
+            for table in (calls, conferences, recordings)
+        ),
+    ]
+
+
 def settle_calls(instance: str, now: float) -> tuple[sa.Update, sa.Update]:
     """The calls that ran when the last process of this name ended are over."""
     running = sa.update(calls).where(calls.c.instance == instance, calls.c.ended_at.is_(None))

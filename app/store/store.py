@@ -194,6 +194,21 @@ class Store:
 
     # Housekeeping
 
+    async def adopt(self, names: Sequence[str]) -> int:
+        """Take over what processes of these names have left, to be settled and delivered with what
+        this one's have; how many callbacks, which come after this one's."""
+        return sum([await self._adopt(name) for name in names])
+
+    async def _adopt(self, name: str) -> int:
+        last = statements.last_number(name)
+        numbers: int = await self._do(lambda connection: connection.scalar(last)) or 0
+        updates = statements.adopt(name, self._instance, self._number)
+        self._number += numbers
+        counts = await self._do(
+            lambda connection: [connection.execute(one).rowcount for one in updates]
+        )
+        return counts[0]
+
     async def settle(self) -> Left:
         """What the last process of this name ran is over: its calls and conferences at once, its
         recordings once their files have been seen to."""
@@ -236,11 +251,8 @@ class Store:
     # On the thread
 
     def _last_number(self) -> int:
-        query = sa.select(sa.func.max(callbacks.c.number)).where(
-            callbacks.c.instance == self._instance
-        )
         with self.engine.connect() as connection:
-            return connection.execute(query).scalar() or 0
+            return connection.scalar(statements.last_number(self._instance)) or 0
 
     async def _do(self, work: Callable[[sa.Connection], Value]) -> Value:
         """Have it done in a transaction, after all that was given before."""

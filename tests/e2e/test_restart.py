@@ -21,6 +21,7 @@ from bridge.sound.dtmf import digit_pieces
 from bridge.sound.waves import silence
 from tests.app.running import write_pcm
 from tests.e2e.carrier import Carrier, streams_of
+from tests.e2e.landing import LandingCarrier
 from tests.e2e.processes import AUTH_TOKEN, Customer, bridge
 from tests.support.peers import HttpRequest, read_request, response, tcp_server
 from tests.support.sound import keys_heard
@@ -88,6 +89,39 @@ async def test_callbacks_survive_a_kill(app: Customer, tmp_path: Path) -> None:
             await service.log.wait(restored["callbacks_pending"], event="callback.delivered")
             assert await service.stop() == 0
         assert count(tmp_path / "kept" / "twiml-bridge.sqlite3") == 0
+
+
+async def test_callbacks_of_a_worker_that_is_no_more(app: Customer, tmp_path: Path) -> None:
+    """The third of three workers leaves two callbacks. Of the two that run after the next start
+    the first one delivers them, in order."""
+    listener = Listener()
+    kept = {"data_dir": str(tmp_path / "kept"), "shutdown_seconds": "0.5"}
+    async with tcp_server(listener.serve) as port:
+        url = f"http://127.0.0.1:{port}/told"
+        await app.put(
+            f'<Response><Connect><Stream url="{app.ws}/ws/sink/third" statusCallback="{url}"/>'
+            "</Connect></Response>"
+        )
+        async with bridge(app.voice_url(), workers="3", **kept) as service:
+            call = await LandingCarrier(service, 3, 2).at(2)
+            await call.open_at(2, streams_of(await call.document(), "Connect")[0])
+            await app.wait_message("/ws/sink/third", "start")
+            assert await listener.event() == "stream-started"
+            assert await service.stop() == 0
+            await call.client.aclose()
+            assert len(service.log.matching(event="callbacks left for the next start")) == 1
+        listener.answers.set()
+        async with bridge(app.voice_url(), workers="2", **kept) as service:
+            assert [await listener.event() for _ in range(2)] == [
+                "stream-started",
+                "stream-stopped",
+            ]
+            (adopted,) = service.log.matching(event="adopted")
+            assert (adopted["worker"], adopted["callbacks"]) == (0, 2)
+            assert adopted["of"] == ["main-2"]
+            await service.log.wait(2, event="callback.delivered")
+            assert await service.stop() == 0
+    assert count(tmp_path / "kept" / "twiml-bridge.sqlite3") == 0
 
 
 ACCOUNT = "AC" + "0" * 32

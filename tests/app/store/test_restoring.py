@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from alembic import command
 from alembic.config import Config
 
 from app.service import Service
-from app.settings import load
-from app.store import Store, migrations, open_store
-from app.store.records import ConferenceRecord, ParticipantRecord, RecordingRecord
+from app.settings import SettingsError, load
+from app.store import Store, abandoned, migrations, open_store
+from app.store.records import CallRecord, ConferenceRecord, ParticipantRecord, RecordingRecord
+from app.workers.board import Board
+from app.workers.siblings import Seat
+from bridge.engine.sender import Letter
 from bridge.sound.recording import WavFile
 from tests.app.store.test_store import ACCOUNT, DATA, call, opened
 
@@ -183,3 +187,71 @@ def migrate(store: Store, to: str) -> None:
             connection.execute(sa.text(f"alter table {table} drop column instance"))
         config.attributes["connection"] = connection
         command.stamp(config, to)
+
+
+def letter(number: int) -> Letter:
+    return Letter(f"CA{number:032x}", ACCOUNT, "https://a.example/", "POST", (), f"o{number}")
+
+
+def seat(workers: int) -> Seat:
+    """The first worker's."""
+    return replace(Seat.sole(), board=Board(workers))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "adopted"),
+    [
+        ((None,), 2, (0,)),
+        ((0, 1, 2, 3), 2, (2, 3)),
+        ((0, 1), 1, (0, 1)),
+    ],
+    ids=["one process before", "more workers before", "one process now"],
+)
+async def test_workers_that_are_no_more(
+    before: tuple[int | None, ...], after: int, adopted: tuple[int, ...]
+) -> None:
+    """What workers have left that the service has not any more, the first worker takes up at its
+    start: callbacks behind its own, in their order, and calls; once."""
+    settings = load(local=True, data_dir=DATA)
+    for place, worker in enumerate(before):
+        store = open_store(settings, worker)
+        for number in range(3):
+            await store.keep(letter(10 * place + number))
+        store.save(call(place, status="in-progress", ended_at=None))
+        await store.close()
+    first = open_store(settings, 0 if after > 1 else None)
+    own = await first.undelivered(99)
+    service = Service(settings, first, seat(after))
+    with pytest.MonkeyPatch.context() as patch:
+        sent: list[Letter] = []
+        patch.setattr(service.engine.sender, "send", lambda *given, **more: sent.append(given))
+        await service.restore()
+        left = await first.undelivered(99)
+    theirs = [letter(10 * place + number) for place in adopted for number in range(3)]
+    assert [one for _, one in left] == [one for _, one in own] + theirs
+    assert len(sent) == len(left)
+    assert await first.keep(letter(99)) > max(number for number, _ in left)
+    for place in adopted:
+        found = await first.find(CallRecord, call(place).sid)
+        assert found is not None
+        assert found.status == "completed"
+    await service.close()
+
+
+async def test_others_are_not_adopted() -> None:
+    """A worker that runs, another service, and one of a name that only begins alike keep theirs."""
+    settings = load(local=True, data_dir=DATA)
+    for name in ("main-x", "mainly", "other", "other-1"):
+        async with opened(instance=name) as store:
+            await store.keep(letter(1))
+    runs = open_store(settings, 5)
+    await runs.keep(letter(2))
+    async with opened() as store:
+        with abandoned(settings, 1) as names:
+            assert names == []
+        assert await store.undelivered(9) == []
+    await runs.close()
+    with abandoned(settings, 1) as names:
+        assert names == ["main-5"]
+        with pytest.raises(SettingsError, match="TWIML_BRIDGE_INSTANCE"):
+            open_store(settings, 5)
