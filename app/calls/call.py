@@ -26,7 +26,8 @@ _REFUSED = {
     HangUpReason.FETCH_FAILED: CallStatus.FAILED,
     HangUpReason.UNUSABLE: CallStatus.FAILED,
 }
-"""What a call is that was never answered, by why its document ended."""
+"""What a call is that was never answered, by why its document ended. Twilio's page on `<Reject>` says
+that a rejected call is `busy` or `no-answer`, by its reason; SignalWire's, which is which."""
 
 
 class OwnCall(Attachments):
