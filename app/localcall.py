@@ -63,11 +63,7 @@ class LocalCall:
 
     async def run(self, url: str, method: str = "POST") -> Outcome:
         """Ask the app at `url` for a document and run it."""
-        try:
-            await self._call.run(url, method)
-        except CustomerError as error:
-            return self._outcome(error)
-        return self._outcome()
+        return self._outcome(await self._call.run(url, method))
 
     async def run_document(self, reply: Reply) -> Outcome:
         """Run a document that is at hand; `reply.url` is the base of its relative URLs."""

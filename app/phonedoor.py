@@ -18,7 +18,6 @@ from app.customer import Reply, record_findings
 from app.service import Service
 from bridge.call import Parties
 from bridge.engine.line import Line
-from bridge.errors import CustomerError
 from bridge.ids import alias, mint
 from twiml.parser import parse
 
@@ -127,12 +126,5 @@ def _dial(service: Service, name: str, phone: SoftPhone, order: Order) -> tuple[
         service.background(own.run_document(Reply(document, "")))
     else:
         method = "POST" if order.url else route.voice_method
-        service.background(_ask(own, url, method))
+        service.background(own.run(url, method))
     return call_sid, Talk(own.line.press, lambda: own.hang_up("caller"))
-
-
-async def _ask(own: OwnCall, url: str, method: str) -> None:
-    try:
-        await own.run(url, method)
-    except CustomerError:
-        own.fail()

@@ -14,6 +14,7 @@ from bridge.engine.line import Line
 from bridge.engine.prompt import Prompt, pieces_of
 from bridge.errors import CustomerError
 from bridge.sound.dtmf import digit_pieces
+from twiml.apology import APOLOGISING
 from twiml.document import Document
 from twiml.script import DocumentReplaced, HangUpReason, Script
 
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 _REFUSED = {
     HangUpReason.BUSY: CallStatus.BUSY,
     HangUpReason.REJECTED: CallStatus.NO_ANSWER,
-    HangUpReason.FETCH_FAILED: CallStatus.FAILED,
-    HangUpReason.UNUSABLE: CallStatus.FAILED,
 }
-"""What a call is that was never answered, by why its document ended. Twilio's page on `<Reject>` says
-that a rejected call is `busy` or `no-answer`, by its reason; SignalWire's, which is which."""
+"""What a rejected call is, by its reason. Twilio's page on `<Reject>` names the two, SignalWire's
+says which is which."""
 
 
 class OwnCall(Attachments):
@@ -76,23 +75,27 @@ class OwnCall(Attachments):
     def _time_out(self) -> None:
         self.hang_up("time-limit")
 
-    async def run(self, url: str, method: str = "POST") -> None:
-        """Ask the app at `url` for a document and run it; raises CustomerError if there is none."""
+    async def run(self, url: str, method: str = "POST") -> CustomerError | None:
+        """Ask the app at `url` for a document and run it. When there is none the caller hears an
+        apology; returned is why."""
         asking = asyncio.create_task(self._service.customer.ask(self.live.context, url, method))
         over = asyncio.create_task(self._over.wait())
+        reply, missing = None, None
         try:
             await asyncio.wait({asking, over}, return_when=asyncio.FIRST_COMPLETED)
             reply = await asking if asking.done() else None
-        except CustomerError:
-            await self.runner.close()
-            raise
+        except CustomerError as error:
+            missing = error
         finally:
             asking.cancel()
             over.cancel()
         if reply is not None:
             await self.run_document(reply)
+        elif missing is not None:
+            await self.run_document(Reply(APOLOGISING, ""))
         else:
             await self.runner.close()
+        return missing
 
     async def run_document(self, reply: Reply) -> None:
         """Run a document that is at hand; `reply.url` is the base of its relative URLs."""
@@ -127,10 +130,6 @@ class OwnCall(Attachments):
         self._progress.tell("answered", "in-progress")
         self.line.pick_up()
 
-    def fail(self) -> None:
-        """There is no document for it; the reasons are on the timeline."""
-        self._ended(HangUpReason.FETCH_FAILED)
-
     def _ended(self, reason: HangUpReason) -> None:
         refused = _REFUSED.get(reason, CallStatus.COMPLETED)
         self.hang_up("document", CallStatus.COMPLETED if self._answered else refused)
@@ -157,14 +156,14 @@ class OwnCall(Attachments):
         self._progress.tell("completed", status.value, live.record.duration)
 
     def redirect(self, url: str, method: str) -> None:
-        """Ask the app at `url` and go on with its answer; the call ends when there is none."""
+        """Ask the app at `url` and go on with its answer, or end the call with an apology."""
         self._service.background(self._redirect(url, method))
 
     async def _redirect(self, url: str, method: str) -> None:
         try:
             reply = await self._service.customer.ask(self.live.context, url, method)
         except CustomerError:
-            self.fail()
+            self.runner.post(DocumentReplaced(APOLOGISING))
         else:
             self.replace(reply.document, reply.url)
 

@@ -16,7 +16,6 @@ from app.routes import Route
 from bridge.call import CallStatus, Parties
 from bridge.engine.line import Line
 from bridge.engine.prompt import Prompt, pieces_of
-from bridge.errors import CustomerError
 from bridge.ids import mint
 from bridge.phone import Phone
 from bridge.sound.dtmf import digit_pieces
@@ -38,13 +37,11 @@ _STATUSES = {
 class Alone(Protocol):
     """A call that goes on without the one that dialled it."""
 
-    async def run(self, url: str, method: str = "POST") -> None: ...
+    async def run(self, url: str, method: str = "POST") -> object: ...
 
     async def run_document(self, reply: Reply) -> None: ...
 
     def hang_up(self, by: str) -> None: ...
-
-    def fail(self) -> None: ...
 
 
 GoOn = Callable[["LiveCall", Line, Progress], Alone]
@@ -215,16 +212,9 @@ class _Answered(Attachments):
     def redirect(self, url: str, method: str) -> None:
         alone = self._leg.part()
         if alone is not None:
-            self._service.background(_ask(alone, url, method))
+            self._service.background(alone.run(url, method))
 
     def replace(self, document: Document, url: str = "") -> None:
         alone = self._leg.part()
         if alone is not None:
             self._service.background(alone.run_document(Reply(document, url)))
-
-
-async def _ask(alone: Alone, url: str, method: str) -> None:
-    try:
-        await alone.run(url, method)
-    except CustomerError:
-        alone.fail()

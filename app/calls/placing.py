@@ -14,7 +14,6 @@ from app.routes import Route
 from app.telephony.orders import NewCall
 from bridge.call import CallStatus, Parties
 from bridge.engine.line import Line
-from bridge.errors import CustomerError
 from bridge.ids import mint
 from bridge.phone import Phone
 from twiml.document import INLINE
@@ -109,10 +108,7 @@ class PlacedCall:
             record_findings(timeline, document, "")
             await own.run_document(Reply(document, ""))
             return
-        try:
-            await own.run(source.url, source.method)
-        except CustomerError:
-            own.fail()
+        await own.run(source.url, source.method)
 
     def _decline(self, status: LegStatus) -> None:
         self._end(_NOT_ANSWERED.get(status, CallStatus.FAILED))

@@ -15,7 +15,7 @@ class CallControl(Protocol):
     """One running call. Every method returns at once."""
 
     def redirect(self, url: str, method: str) -> None:
-        """Ask the app at `url` and go on with its answer; the call ends when there is none."""
+        """Ask the app at `url` and go on with its answer, or end the call with an apology."""
         ...
 
     def replace(self, document: Document, url: str = "") -> None:

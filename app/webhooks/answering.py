@@ -13,10 +13,9 @@ from app.service import LiveCall, Service
 from app.webhooks.common import unopened
 from bridge.callbacks import FormFields
 from bridge.errors import CustomerError
+from twiml.apology import APOLOGY
 from twiml.document import Document
 from twiml.signalwire.translation import Translation
-
-APOLOGY = "Sorry, an application error keeps this call from going on. Goodbye."
 
 CARRIER_PATIENCE = 14.0
 """Seconds in which SignalWire must have its answer: it waits 15 at most for cXML (S section 2.5),

@@ -380,18 +380,20 @@ async def test_callbacks_that_are_given_up(app: Customer, tmp_path: Path, speech
     assert ran.record["callbacks"] == {"delivered": 0, "failed": 0, "dropped": 2}
 
 
-@pytest.mark.parametrize(
-    ("url", "code"),
-    [("http://127.0.0.1:1/voice", 11205), ("http://nowhere.invalid/voice", 11210)],
-)
-async def test_an_app_that_cannot_be_reached(speech: Path, url: str, code: int) -> None:
-    """An app that is not there is said with number, place and advice; there is still a record."""
-    report, record = await asyncio.gather(call(url, speech), call(url, speech, "--json"))
-    assert (report.status, record.status) == (1, 1)
-    assert "there was no document to run" in report.err
-    assert re.search(rf"webhook\.failed .*url={url} .*code={code} .*advice=\w", report.out)
-    assert "never answered" in report.out
-    assert record.record["hung_up_by"] == ""
+async def test_an_app_that_cannot_be_reached(speech: Path) -> None:
+    """An app that is not there is said with number, place and advice; there is still a record, and
+    the caller hears an apology."""
+    places = {"http://127.0.0.1:1/voice": 11205, "http://nowhere.invalid/voice": 11210}
+    reports = [call(url, speech) for url in places]
+    *said, record = await asyncio.gather(*reports, call(next(iter(places)), speech, "--json"))
+    for (url, code), report in zip(places.items(), said, strict=True):
+        assert report.status == 1
+        assert "there was no document to run" in report.err
+        assert re.search(rf"webhook\.failed .*url={url} .*code={code} .*advice=\w", report.out)
+        assert "hung up by the document" in report.out
+    assert record.status == 1
+    assert record.record["hung_up_by"] == "document"
+    assert record.record["played_ms"] > 1000
 
 
 # Keys and interruptions

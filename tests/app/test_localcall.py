@@ -455,27 +455,6 @@ async def test_redirects_are_relative_to_the_document(desk: Desk) -> None:
     assert "CallStatus=ringing" in bodies[2]  # no verb has needed an answer yet
 
 
-async def test_no_document_at_all(desk: Desk) -> None:
-    """When the app has none to give, nothing runs: the error is the outcome."""
-    async with web_app(response(500)) as app:
-        outcome = await desk.dial(app.url("/"), LONG)
-    assert outcome.error is not None
-    assert outcome.error.code == 11200
-    assert (outcome.hung_up_by, outcome.heard, outcome.spoken_frames) == ("", b"", 0)
-    assert desk.told("call.answered") == []
-
-
-@pytest.mark.parametrize(
-    ("url", "code"),
-    [("http://127.0.0.1:1/", 11205), ("ftp://x/", 11210), ("http://[::1/x", 11210), ("/x", 11210)],
-)
-async def test_a_redirect_that_leads_nowhere(desk: Desk, url: str, code: int) -> None:
-    """A next document that cannot be had ends the call; the timeline says why."""
-    outcome = await desk.call(f"<Response><Redirect>{url}</Redirect></Response>", LONG)
-    assert (outcome.hung_up_by, desk.reason) == ("document", "fetch-failed")
-    assert [failed["code"] for failed in desk.told("webhook.failed")] == [code]
-
-
 async def test_the_caller_may_leave_while_a_document_is_fetched(desk: Desk) -> None:
     """A document that is slow in coming does not keep the caller on the line."""
 

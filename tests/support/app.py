@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.support.peers import HOST, read_request, response, tcp_server
 
 XML = "Content-Type: text/xml"
-Answer = str | bytes
-"""TwiML, or the body of an audio file."""
+Answer = str | bytes | int
+"""TwiML, the body of an audio file, or a status with nothing."""
 
 
 class App:
@@ -46,8 +46,8 @@ class App:
         self.asked.append((parts.path, dict(parse_qsl(text, keep_blank_values=True))))
         self._more.set()
         answer = self.answers.get(parts.path)
-        if answer is None:
-            writer.write(response(204))
+        if answer is None or isinstance(answer, int):
+            writer.write(response(answer or 204))
         elif isinstance(answer, bytes):
             writer.write(response(200, answer, "Content-Type: audio/x-wav"))
         else:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar, Self
 
 from twiml.actions import Action
+from twiml.apology import APOLOGISING
 from twiml.document import Document
 from twiml.script import fields
 from twiml.script.activity import Activity, Line, Row, always
@@ -56,6 +57,7 @@ class Script:
         self._activity: Activity | None = None
         self._owed: list[Activity] = []
         self._took_time = False
+        self._sorry = HangUpReason.FETCH_FAILED
 
     @classmethod
     def fetching(
@@ -156,11 +158,14 @@ class Script:
 
     def _replace(self, event: DocumentReplaced) -> list[Command]:
         commands = self._cut(Why.REPLACED)
-        self._line.url = event.url
+        self._line.url, self._sorry = event.url, HangUpReason.FETCH_FAILED
         return commands + self._play(event.document)
 
-    def _give_up(self, _: FetchFailed) -> list[Command]:
-        return self._hang_up(HangUpReason.FETCH_FAILED)
+    def _failed_here(self, event: FetchFailed) -> bool:
+        return self._failed(event) and self._line.role is Role.CALL
+
+    def _no_document(self, _: FetchFailed) -> list[Command]:
+        return self._give_up(HangUpReason.FETCH_FAILED)
 
     def _ask(self, event: QueueState) -> list[Command]:
         wanted = self._awaited
@@ -207,11 +212,20 @@ class Script:
         Row(
             (State.FETCHING,),
             FetchFailed,
+            "on a call of its own",
+            "answer, say an apology, hang up",
+            (State.PLAYING,),
+            _failed_here,
+            _no_document,
+        ),
+        Row(
+            (State.FETCHING,),
+            FetchFailed,
             "",
             "hang up",
             (State.ENDED,),
             _failed,
-            _give_up,
+            _no_document,
         ),
         Row(
             (State.ASKING,),
@@ -227,10 +241,17 @@ class Script:
     # Stepping
 
     def _play(self, document: Document) -> list[Command]:
-        self._document, self._next, self._took_time = document, 0, False
         if not document.usable:
-            return self._hang_up(HangUpReason.UNUSABLE)
+            return self._give_up(HangUpReason.UNUSABLE)
+        self._document, self._next, self._took_time = document, 0, False
         return self._run()
+
+    def _give_up(self, reason: HangUpReason) -> list[Command]:
+        """There is nothing to run. Who waits, or has only been rung, hears no apology."""
+        if self._line.role is not Role.CALL:
+            return self._hang_up(reason)
+        self._sorry = reason
+        return self._play(APOLOGISING)
 
     def _run(self) -> list[Command]:
         """Run verbs until one blocks or ends the call."""
@@ -291,7 +312,8 @@ class Script:
             self.ending = HangUpReason.END_OF_DOCUMENT
             self._end()
             return [PutThrough()]
-        return self._hang_up(HangUpReason.END_OF_DOCUMENT)
+        sorry = self._document is APOLOGISING
+        return self._hang_up(self._sorry if sorry else HangUpReason.END_OF_DOCUMENT)
 
     def _fetch(self, fetch: Fetch) -> list[Command]:
         if self._place is None:

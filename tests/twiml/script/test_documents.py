@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twiml.actions import Stream
+from twiml.actions import Say, Stream
+from twiml.apology import APOLOGY
 from twiml.document import Document
 from twiml.parser import parse
 from twiml.script import (
@@ -21,11 +22,14 @@ from twiml.script import (
     HangUpReason,
     OpenStream,
     PauseOver,
+    PlayEnded,
     RecordingFinished,
     Script,
     Skip,
+    Speak,
     StartRecording,
     State,
+    StopPlaying,
     StopStream,
     StreamEnded,
     Wait,
@@ -176,11 +180,39 @@ def test_redirect_fetches() -> None:
     ]
 
 
-def test_a_failed_fetch_ends_the_call() -> None:
-    """When no document comes there is nothing left to run."""
-    script, _ = begun("<Redirect/><Pause/>")
-    assert script.receive(FetchFailed()) == [HangUp(HangUpReason.FETCH_FAILED)]
-    assert script.state is State.ENDED
+def apologised(script: Script, commands: list[Command], reason: HangUpReason) -> None:
+    """The call is picked up if need be, the apology said, the call ended."""
+    *before, speak = commands
+    assert isinstance(speak, Speak)
+    assert speak == Speak(Say(content=(APOLOGY,)), 1)
+    assert before in ([], [Answer()])
+    assert script.state is State.PLAYING
+    assert script.receive(PlayEnded(speak)) == [HangUp(reason)]
+    assert (script.state, script.ending) == (State.ENDED, reason)
+
+
+@pytest.mark.parametrize("before", ["", "<Play digits='1'/>"])
+def test_a_failed_fetch_ends_the_call(before: str) -> None:
+    """When no document comes there is nothing left to run but an apology; the rest of the document
+    at hand is forgotten."""
+    script, commands = begun(f"{before}<Redirect/><Pause/>")
+    if before:
+        script.receive(PlayEnded(commands[-1]))  # type: ignore[arg-type]
+    said = script.receive(FetchFailed())
+    assert (Answer() in said) is not bool(before)
+    apologised(script, said, HangUpReason.FETCH_FAILED)
+
+
+def test_an_update_during_the_apology() -> None:
+    """The apology is cut short, and what ends the call then is the new document."""
+    script, _ = begun("<Redirect/>")
+    *_, speak = script.receive(FetchFailed())
+    assert isinstance(speak, Speak)
+    commands = script.receive(DocumentReplaced(document("<Hangup/>")))
+    assert commands == [StopPlaying(speak), HangUp(HangUpReason.HANGUP)]
+    script, _ = begun("<Redirect/>")
+    script.receive(FetchFailed())
+    assert script.receive(DocumentReplaced(document("")))[-1] == END
 
 
 def test_hangup_ends() -> None:
@@ -323,13 +355,15 @@ def test_recordings_in_the_background() -> None:
 
 @pytest.mark.parametrize("when", ["running", "replaced"])
 def test_an_unusable_document_ends_the_call(when: str) -> None:
-    """There is nothing in it to run."""
+    """There is nothing in it to run, so there is an apology."""
     broken = parse("<Response>&</Response>")
     if when == "running":
-        assert Script(broken).begin() == [HangUp(HangUpReason.UNUSABLE)]
+        script = Script(broken)
+        commands = script.begin()
     else:
         script, _ = begun("<Redirect/>")
-        assert script.receive(DocumentReplaced(broken)) == [HangUp(HangUpReason.UNUSABLE)]
+        commands = script.receive(DocumentReplaced(broken))
+    apologised(script, commands, HangUpReason.UNUSABLE)
 
 
 def test_an_update_closes_a_connected_stream() -> None:

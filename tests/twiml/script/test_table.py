@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.twiml.script.driving import Drive, document
-from twiml.script import DocumentReplaced, Script, State
+from twiml.script import DocumentReplaced, Fetch, FetchFailed, Role, Script, State
 from twiml.script.activity import Row
 from twiml.script.page import MACHINES
 
@@ -44,7 +44,11 @@ def joining(d: Drive) -> object:
 SCENARIOS: dict[str, tuple[str, list[tuple[Step, State]]]] = {
     "redirect": (
         "<Redirect>/x</Redirect>",
-        [(lambda d: d.reply("<Redirect>/y</Redirect>"), S.FETCHING), (Drive.no_reply, S.ENDED)],
+        [
+            (lambda d: d.reply("<Redirect>/y</Redirect>"), S.FETCHING),
+            (Drive.no_reply, S.PLAYING),
+            (Drive.played, S.ENDED),
+        ],
     ),
     "update": ("<Echo/>", [(lambda d: d.update("<Pause/>"), S.PAUSING), (Drive.hang_up, S.ENDED)]),
     "say": (SAY + "<Pause/>", [(Drive.played, S.PAUSING), (Drive.paused, S.ENDED)]),
@@ -313,5 +317,12 @@ def test_every_row_is_in_a_scenario() -> None:
     fired.add((row, ready.state))
     ready.receive(update)
     assert ready.state in row.to
+    screening = Script.fetching(Fetch("/s", "POST", (), "Number"), Role.SCREENING)
+    screening.begin()
+    row = screening.row_for(FetchFailed())
+    assert row is not None
+    fired.add((row, screening.state))
+    screening.receive(FetchFailed())
+    assert screening.state in row.to
     assert set(_rows()) - fired == set()
     assert {row for row in Script.ROWS if not row.states} - held == set()
