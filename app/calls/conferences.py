@@ -253,9 +253,9 @@ class Conference:
 
 @dataclass(slots=True)
 class Conferences:
-    """The conferences of a service, which has one customer, that are not over; by name."""
+    """The conferences of a service that are not over, by account and name."""
 
-    _named: dict[str, Conference] = field(default_factory=dict)
+    _named: dict[tuple[str, str], Conference] = field(default_factory=dict)
 
     def enter(self, desk: Desk, join: JoinConference) -> Conference:
         """The conference of that name, which is begun if there is none."""
@@ -265,9 +265,10 @@ class Conferences:
 
     def made(self, service: Service, account_sid: str, name: str) -> Conference:
         """The conference of that name, with nobody in it yet if there was none."""
-        if name not in self._named:
-            self._named[name] = Conference(service, account_sid, name, self._ended)
-        return self._named[name]
+        key = account_sid, name
+        if key not in self._named:
+            self._named[key] = Conference(service, account_sid, name, self._ended)
+        return self._named[key]
 
     @property
     def running(self) -> tuple[Conference, ...]:
@@ -278,4 +279,4 @@ class Conferences:
         return next((known for known in self._named.values() if known.sid == conference), None)
 
     def _ended(self, conference: Conference) -> None:
-        self._named.pop(conference.name, None)
+        self._named.pop((conference.account_sid, conference.name), None)

@@ -152,17 +152,18 @@ class Queue:
 
 @dataclass(slots=True)
 class Queues:
-    """The queues of a service, which has one customer, by name. A queue stays once it is made."""
+    """The queues of a service, by account and name. A queue stays once it is made."""
 
-    _named: dict[str, Queue] = field(default_factory=dict)
+    _named: dict[tuple[str, str], Queue] = field(default_factory=dict)
 
     def made(self, desk: Desk, name: str) -> Queue:
-        if name not in self._named:
-            self._named[name] = Queue(name, desk.service.engine.random_bytes)
-        return self._named[name]
+        key = desk.live.call.account_sid, name
+        if key not in self._named:
+            self._named[key] = Queue(name, desk.service.engine.random_bytes)
+        return self._named[key]
 
     def find(self, desk: Desk, take: TakeFromQueue) -> Queue | None:
-        queue = self._named.get(take.name)
+        queue = self._named.get((desk.live.call.account_sid, take.name))
         if queue is None:
             desk.post(NoSuchQueue(take))
         return queue

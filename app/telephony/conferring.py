@@ -75,10 +75,12 @@ class OwnConferences:
         if handset is None:
             raise Refusal(400, 21214, f"No phone {order.call.to} is here")
         conferences = self._service.exchange.conferences
-        account = order.call.account_sid
-        conference = conferences.find(name) or conferences.made(self._service, account, name)
+        conference = conferences.find(name)
+        if conference is None:
+            conference = conferences.made(self._service, order.call.account_sid, name)
+        account = conference.account_sid
         twiml = _joining(conference.name, order)
-        call = replace(order.call, source=Source(twiml=twiml))
+        call = replace(order.call, account_sid=account, source=Source(twiml=twiml))
         placed = PlacedCall(self._service, call, handset, unanswered=_forget(conference))
         asyncio.get_running_loop().call_soon(placed.ring)
         now = time.time()

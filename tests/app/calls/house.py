@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from app.customer import Reply
 from app.localcall import LocalCall, Outcome, Phone
 from app.service import LiveCall, Service
 from bridge.call import Parties
+from bridge.ids import mint
 from bridge.phone import TapePhone
 from bridge.playout import SILENCE
 from tests.app.running import CALLED, CALLER, local_service, told, until_told
@@ -125,9 +127,15 @@ class House:
         *,
         patience_ms: int = 3_600_000,
         keys: tuple[tuple[float, str], ...] = (),
+        account: str = "",
     ) -> Call:
-        """A call of its own that runs a document; `{origin}` in it is the app's."""
-        live = begin_local_call(self.service, Parties(CALLER, CALLED))
+        """A call of its own that runs a document; `{origin}` in it is the app's. `account` is whose
+        call it is, if not everybody's here."""
+        parties = Parties(CALLER, CALLED)
+        if account:
+            live = self.service.begin_call(mint("CA", secrets.token_bytes), account, parties)
+        else:
+            live = begin_local_call(self.service, parties)
         local = LocalCall(self.service, live, Phone(audio, patience_ms, keys))
         text = f"<Response>{twiml.replace('{origin}', self.app.origin)}</Response>"
         document = parse(text.encode(), allow_plain_ws=True)

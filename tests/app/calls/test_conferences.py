@@ -249,3 +249,33 @@ def test_recording(tmp_path: Path) -> None:
         assert [level_of(middle, hertz) for hertz in TONES] == pytest.approx([LEVEL] * 3, abs=1.5)
 
     at_home(main, tmp_path)
+
+
+def test_accounts_do_not_meet(tmp_path: Path) -> None:
+    """Two conferences of one name run side by side, one for each account: nobody hears the other
+    account's tone, and the end of one is not the end of the other."""
+
+    async def main(home: House) -> None:
+        accounts = ("AC" + "1" * 32, "AC" + "2" * 32)
+        wanted = conference(beep="false", waitUrl="", endConferenceOnExit="true")
+        calls = [
+            [home.begin(wanted, tone(hertz), account=account) for hertz in TONES[:2]]
+            for account in accounts
+        ]
+        third = home.begin(wanted, tone(TONES[2]), account=accounts[1])
+        await asyncio.sleep(3)
+        running = home.service.exchange.conferences.running
+        assert [(each.account_sid, each.name) for each in running] == [
+            (account, "room") for account in accounts
+        ]
+        assert hears(calls[0][0]) == [False, True, False]
+        assert hears(calls[1][0]) == [False, True, True]
+        calls[0][1].hang_up()
+        await calls[0][0].until("conference.left")
+        await asyncio.sleep(2)
+        assert hears(third) == [True, True, False]
+        assert [each.account_sid for each in home.service.exchange.conferences.running] == [
+            accounts[1]
+        ]
+
+    at_home(main, tmp_path, {"/after": "<Hangup/>"})

@@ -112,3 +112,28 @@ def test_the_agent_waits(tmp_path: Path) -> None:
         assert home.app.forms("/after") != []
 
     at_home(main, tmp_path, ENDINGS)
+
+
+def test_accounts_do_not_meet(tmp_path: Path) -> None:
+    """Who takes callers out of a queue gets those of its own account; a queue of another account
+    is none."""
+
+    async def main(home: House) -> None:
+        one, other, third = (f"AC{number:032x}" for number in (1, 2, 3))
+        first = home.begin(ENQUEUE, account=one)
+        await first.until("queue.joined")
+        second = home.begin(ENQUEUE, account=other)
+        await second.until("queue.joined")
+        home.begin(TAKE, account=other)
+        greet = await home.app.until("/greet")
+        assert greet["CallSid"] == second.sid
+        home.begin(TAKE, account=third)
+        after = await home.app.until("/after")
+        assert after["DialCallStatus"] == "failed"
+        assert not first.told("queue.left")
+        assert [form["CallSid"] for form in home.app.forms("/greet")] == [second.sid]
+        waits = [form for form in home.app.forms("/wait") if form["CallSid"] == first.sid]
+        assert {form["CurrentQueueSize"] for form in waits} == {"1"}
+
+    answers = {**ENDINGS, "/wait": '<Play digits="1"/>', "/greet": '<Play digits="2"/>'}
+    at_home(main, tmp_path, answers)

@@ -16,7 +16,7 @@ from app.calls.handsets import Busy, Nobody
 from app.settings import LOCAL_AUTH_TOKEN
 from bridge.audio import read_wav
 from tests.app.calls.house import Handset
-from tests.app.rest.twilio_client import Twilio, local_call
+from tests.app.rest.twilio_client import ACCOUNT, Twilio, local_call
 from tests.app.running import CALLER, serving, until_told
 from tests.support.app import App, voice_app
 from tests.support.peers import consumer, next_event
@@ -253,3 +253,61 @@ async def test_conferences(tmp_path: Path) -> None:
             assert await twilio.refusal(
                 lambda client: client.conferences(room.sid).participants(sid).update(muted=True)
             ) == (404, 20404)
+
+
+async def test_no_announcements(tmp_path: Path) -> None:
+    """A conference of this service's own makes none: 20001, and the conference goes on."""
+    async with at(tmp_path) as (twilio, app):
+        service = twilio.server.service
+        async with (
+            local_call(service, ROOM) as (first, _),
+            local_call(service, ROOM) as (second, _),
+        ):
+            await until_told(second.call, "conference.joined")
+            (room,) = await twilio.do(lambda client: client.conferences.list())
+            url = app.url("/voice")
+            assert await twilio.refusal(
+                lambda client: client.conferences(room.sid).update(announce_url=url)
+            ) == (400, 20001)
+            one = first.call.sid
+            assert await twilio.refusal(
+                lambda client: (
+                    client.conferences(room.sid).participants(one).update(announce_url=url)
+                )
+            ) == (400, 20001)
+            same = await twilio.do(lambda client: client.conferences(room.sid).fetch())
+            assert same.status == "in-progress"
+            assert app.asked == []
+
+
+async def test_conferences_of_two_accounts(tmp_path: Path) -> None:
+    """Calls placed in the name of two accounts into one room of the same name do not meet there; a
+    participant added by the conference's sid is of its account, whoever asks."""
+    async with at(tmp_path) as (twilio, _):
+        service = twilio.server.service
+        for name in ("one", "two", "three", "four"):
+            has(twilio, name, Handset())
+        other = "AC" + "b" * 32
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
+            placed = []
+            for name, account in (("one", ACCOUNT), ("two", ACCOUNT), ("three", other)):
+                answer = await http.post(
+                    f"http://127.0.0.1:{twilio.server.port}/2010-04-01/Accounts/{account}/Calls.json",
+                    data={"To": f"client:{name}", "From": CALLER, "Twiml": ROOM},
+                    auth=(account, LOCAL_AUTH_TOKEN),
+                )
+                placed.append(answer.json()["sid"])
+                await until_told(service.calls[placed[-1]].call, "conference.joined")
+        rooms = {each.account_sid: each for each in service.exchange.conferences.running}
+        assert {account: set(room.members) for account, room in rooms.items()} == {
+            ACCOUNT: set(placed[:2]),
+            other: {placed[2]},
+        }
+        theirs = rooms[other].sid
+        added = await twilio.do(
+            lambda client: client.conferences(theirs).participants.create(
+                from_=CALLER, to="client:four"
+            )
+        )
+        await until_told(service.calls[added.call_sid].call, "conference.joined")
+        assert set(rooms[other].members) == {placed[2], added.call_sid}
