@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from app.main import Server
 from bridge.sound.dtmf import digit_pieces
 from bridge.sound.waves import silence
-from tests.app.running import serving
+from tests.app.running import serving, until_told
 from tests.support.app import voice_app
 from tests.support.sound import keys_heard
 
@@ -133,6 +134,39 @@ async def test_the_latest_of_a_name() -> None:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4000
         assert list(server.service.exchange.directory.connected) == ["alice"]
+
+
+async def test_a_phone_that_does_not_read() -> None:
+    """More and more waits for it, until it is given up: its call ends, its socket is closed, it can
+    be dialled no more. Others' calls go on."""
+    gather = '<Response><Gather timeout="600"/><Play digits="7"/></Response>'
+    async with serving() as server, device(server, "bob") as bob:
+        await bob.says("dial", twiml=gather)
+        bobs = (await bob.until("dialling"))["call"]
+        await bob.until("answered")
+        async with device(server, "alice", max_queue=1) as alice:
+            await alice.says("dial", twiml=gather)
+            call = server.service.calls[(await alice.until("dialling"))["call"]].call
+            await alice.until("answered")
+
+            async def complain() -> None:
+                # Each of these is answered, at length.
+                while True:
+                    await alice.says("x" * 4000)
+
+            complaining = asyncio.create_task(complain())
+            await until_told(call, "call.hung_up")
+            assert list(server.service.exchange.directory.connected) == ["bob"]
+            assert list(server.service.calls) == [bobs]
+            with pytest.raises(ConnectionClosed) as closed:
+                await alice.until("never")
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4001
+            with pytest.raises(ConnectionClosed):
+                await complaining
+        await bob.says("digits", digits="#")
+        await bob.until("ended")
+        assert keys_heard(bytes(bob.heard)) == "7"
 
 
 @pytest.mark.parametrize(

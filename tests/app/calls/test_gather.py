@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from bridge.playout import SILENCE
 from bridge.sound.dtmf import digit_pieces
+from bridge.sound.recognition import Heard, Recognition
 from bridge.sound.waves import silence
 from tests.app.calls.house import House, at_home
 from tests.support.sound import keys_heard, spoken
@@ -93,6 +96,10 @@ def test_speech(tmp_path: Path) -> None:
         assert form["SpeechResult"] == "billing please"
         assert 0 <= float(form["Confidence"]) <= 1
         assert len(keys_heard(outcome.heard)) < 15
+        await home.settle()
+        told = home.app.forms("/partial")
+        assert [form["SequenceNumber"] for form in told] == [str(at) for at in range(len(told))]
+        assert told[-1]["UnstableSpeechResult"].split()[0] == "billing"
         assert call.told("speech.deaf") == []
 
     at_home(main, tmp_path, DONE, grace=0.01)
@@ -109,5 +116,87 @@ def test_speech_without_a_recogniser(tmp_path: Path) -> None:
         )
         assert len(call.told("speech.deaf")) == 1
         assert home.app.forms("/got")[0]["Digits"] == "4"
+
+    at_home(main, tmp_path, DONE)
+
+
+class _Words:
+    """A recogniser that understands another word every 100 ms of what it is given."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def begin(
+        self,
+        *,
+        language: str = "en-US",
+        hints: Sequence[str] = (),
+        partial: Callable[[str], None] = lambda text: None,
+    ) -> Recognition:
+        del language, hints
+        return _Understanding(self.words, partial)
+
+
+class _Understanding:
+    def __init__(self, words: tuple[str, ...], partial: Callable[[str], None]) -> None:
+        self._words = words
+        self._partial = partial
+        self._frames = 0
+
+    def feed(self, frame: bytes) -> None:
+        if frame == SILENCE:
+            return
+        self._frames += 1
+        count, rest = divmod(self._frames, 5)
+        if not rest and count <= len(self._words):
+            self._partial(" ".join(self._words[:count]))
+
+    async def finish(self) -> Heard:
+        return Heard(" ".join(self._words), 0.5)
+
+    def cancel(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_partial_results(tmp_path: Path, method: str) -> None:
+    """`partialResultCallback` is told what has been understood so far, each time that it is more,
+    in order and numbered, with the call's own parameters; what it answers changes nothing."""
+
+    async def main(home: House) -> None:
+        home.service.sounds.recogniser = _Words("one", "two", "three")
+        call, outcome = await home.call(
+            '<Gather input="speech" action="/got" partialResultCallback="/partial"'
+            f' partialResultCallbackMethod="{method}"/>',
+            silence(500) + spoken("one two three") + silence(2000),
+        )
+        await home.settle()
+        told = home.app.forms("/partial")
+        assert [form["UnstableSpeechResult"] for form in told] == [
+            "one",
+            "one two",
+            "one two three",
+        ]
+        assert [form["SequenceNumber"] for form in told] == ["0", "1", "2"]
+        assert {form["CallSid"] for form in told} == {call.sid}
+        assert not any("SpeechResult" in form for form in told)
+        (form,) = home.app.forms("/got")
+        assert form["SpeechResult"] == "one two three"
+        assert keys_heard(outcome.heard) == ""
+
+    at_home(main, tmp_path, {**DONE, "/partial": '<Play digits="9"/>'})
+
+
+def test_no_partial_results(tmp_path: Path) -> None:
+    """Without `partialResultCallback` nobody is told of anything but the whole."""
+
+    async def main(home: House) -> None:
+        home.service.sounds.recogniser = _Words("one", "two")
+        await home.call(
+            '<Gather input="speech" action="/got"/>',
+            silence(500) + spoken("one two") + silence(2000),
+        )
+        await home.settle()
+        assert [path for path, _ in home.app.asked] == ["/got"]
 
     at_home(main, tmp_path, DONE)
