@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from app.calls.call import OwnCall
 from app.customer import Reply
-from app.service import LiveCall, Service
+from app.live import LiveCall
+from app.service import Service
 from bridge.call import CallStatus
 from bridge.engine.line import Line
 from bridge.errors import CustomerError

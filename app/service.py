@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
 from typing import Any
 
 import httpx
@@ -16,29 +14,25 @@ from app import grants, routes
 from app.calls.exchange import Exchange
 from app.calls.sounds import Sounds
 from app.customer import CallContext, Customer, voice_form
+from app.equipment import fast_of, ports_of, tls_of
+from app.live import Carriage, LiveCall
 from app.logs import log_entry
 from app.restoring import deliver_left, purge, save_recordings
 from app.routes import Route
 from app.security import TokenError, Tokens
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 from app.store.database import abandoned
-from app.store.records import CallRecord, StreamRecord
 from app.store.store import Store
-from app.telephony.control import CallControl
 from app.workers.place import Place
 from app.workers.siblings import Seat, Siblings
 from bridge.call import Call, CallStatus, Parties
-from bridge.engine.connect import StreamConnector, tls_context
+from bridge.engine.connect import StreamConnector
 from bridge.engine.core import Engine
 from bridge.engine.guard import AddressGuard
 from bridge.engine.http import new_client
-from bridge.engine.rtp import NoPortError, RtpPorts
 from bridge.engine.sender import CallbackSender
-from bridge.engine.tap import TapLeg
 from bridge.engine.webhook import Webhooks
-from bridge.engine.websocket import FAST
 from bridge.ids import alias
-from bridge.stream import State
 from bridge.timeline import Timeline
 
 log = structlog.get_logger("service")
@@ -62,145 +56,6 @@ PURGE_SECONDS = 3600.0
 """How often what is older than the retention is deleted."""
 
 
-def _tls(settings: Settings) -> ssl.SSLContext:
-    try:
-        return tls_context(str(settings.ca_file) if settings.ca_file else None)
-    except OSError as error:  # ssl.SSLError is one
-        raise SettingsError(f"TWIML_BRIDGE_CA_FILE: {settings.ca_file}: {error}") from error
-
-
-def _fast(settings: Settings) -> bool:
-    """Whether picows moves the frames."""
-    if settings.media_engine == "picows" and not FAST:
-        raise SettingsError(
-            "TWIML_BRIDGE_MEDIA_ENGINE: picows is not installed: pip install picows, or use auto"
-        )
-    return FAST and settings.media_engine != "websockets"
-
-
-def _ports(settings: Settings, seat: Seat) -> RtpPorts | None:
-    """Where taps come in over RTP, if they do: this worker's share of the ports."""
-    if not settings.rtp_host:
-        return None
-    ports = RtpPorts(settings.rtp_bind, share(settings.rtp_range, seat))
-    try:
-        ports.check()
-        if seat.place.life:
-            ports.settle()
-    except NoPortError as error:
-        raise SettingsError(f"TWIML_BRIDGE_RTP_PORTS: {error}") from error
-    except OSError as error:
-        raise SettingsError(
-            f"TWIML_BRIDGE_RTP_BIND: {settings.rtp_bind}: {error.strerror or error};"
-            " use an address of this machine, or 0.0.0.0 for all"
-        ) from error
-    return ports
-
-
-def share(ports: range, seat: Seat) -> range:
-    """The ports that one worker's taps use: as many even ones for each; raises SettingsError."""
-    even = [port for port in ports if port % 2 == 0]
-    count, number = seat.board.count, seat.place.number
-    if len(even) < count:
-        raise SettingsError(
-            f"TWIML_BRIDGE_RTP_PORTS has {len(even)} even ports for {count} workers: widen it"
-        )
-    if count == 1:
-        return ports
-    first, end = (len(even) * at // count for at in (number, number + 1))
-    return range(even[first], even[end - 1] + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Carriage:
-    """How a call that SignalWire runs is known there: the language of its webhooks, its id."""
-
-    language: str
-    call_id: str
-
-
-@dataclass(slots=True)
-class LiveCall:
-    """A call of this service. `legs` holds what ends each of its legs here.
-
-    `carriage` is set when SignalWire runs it, `control` while this service does. `stops` holds what
-    stops each stream that SignalWire carries, by its sid; `carrier_streams` is SignalWire's id of
-    one that REST began. `began_at`, `answered_at` and `ended_at`
-    are seconds since the epoch.
-
-    `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
-    their last tap has ended.
-
-    `unreported`: nobody will report its end, so it is guessed from silence. `lasting`: what it runs
-    now may take long without a word, such as a `<Dial>`. `left`: the carrier has ended a stream of
-    it and has not been heard of since.
-    """
-
-    context: CallContext
-    last_seen: float
-    legs: set[Callable[[], None]] = field(default_factory=set)
-    taps: dict[str, TapLeg] = field(default_factory=dict)
-    unreported: bool = False
-    lasting: bool = False
-    left: bool = False
-    carriage: Carriage | None = None
-    control: CallControl | None = None
-    carrier_streams: dict[str, str] = field(default_factory=dict)
-    stops: dict[str, Callable[[], None]] = field(default_factory=dict)
-    began_at: float = field(default_factory=time.time)
-    answered_at: float | None = None
-    ended_at: float | None = None
-
-    @property
-    def call(self) -> Call:
-        return self.context.call
-
-    @property
-    def has_media(self) -> bool:
-        """Whether a leg runs; a tap that SignalWire has not opened is none."""
-        return bool(self.legs) or any(leg.running for leg in self.taps.values())
-
-    @property
-    def record(self) -> CallRecord:
-        """The call as the store keeps it."""
-        call, now = self.call, time.time()
-        extra = dict(call.extra)
-        return CallRecord(
-            sid=call.sid,
-            account_sid=call.account_sid,
-            from_=call.parties.from_,
-            to=call.parties.to,
-            status=call.status.value,
-            direction=call.parties.direction,
-            created_at=self.began_at,
-            updated_at=self.ended_at or now,
-            started_at=self.answered_at,
-            ended_at=self.ended_at,
-            parent_sid=extra.get("ParentCallSid", ""),
-            caller_name=extra.get("CallerName", ""),
-            forwarded_from=extra.get("ForwardedFrom", ""),
-            carrier=self.carriage.language if self.carriage else "",
-            carrier_id=self.carriage.call_id if self.carriage else "",
-        )
-
-    @property
-    def streams(self) -> tuple[StreamRecord, ...]:
-        """Its streams so far, as the store keeps them."""
-        now = time.time()
-        return tuple(
-            StreamRecord(
-                sid=media.identity.stream_sid,
-                account_sid=media.identity.account_sid,
-                call_sid=media.identity.call_sid,
-                name=media.identity.name or "",
-                status="stopped" if media.state is State.STOPPED else "in-progress",
-                created_at=self.began_at,
-                updated_at=self.ended_at or now,
-            )
-            for media in self.call.streams
-        )
-
-
 class Service:
     """Holds the calls. Create it inside the event loop; end it with `drain` and `close`.
 
@@ -218,8 +73,8 @@ class Service:
         self.base_url = settings.base_url
         self.routes = routes.load(settings)
         guard = AddressGuard(allow_private=settings.local)
-        tls = _tls(settings)
-        self.fast = _fast(settings)
+        tls = tls_of(settings)
+        self.fast = fast_of(settings)
         self.client = new_client(guard, tls)
         webhooks = Webhooks(self.client, settings.signing_token)
         self.engine = Engine(
@@ -234,7 +89,7 @@ class Service:
             webhooks=webhooks,
             sender=CallbackSender(webhooks, journal=self.store if self.store.lasting else None),
             limits=settings.limits,
-            ports=_ports(settings, seat),
+            ports=ports_of(settings, seat),
         )
         self.sounds = Sounds(self.client, settings.data_dir / "recordings", local=settings.local)
         self.exchange = Exchange(settings.phone_names if settings.local else {})

@@ -14,7 +14,7 @@ from twiml.script import Callback, StartRecording
 from twiml.script.recording import TRACKS
 
 if TYPE_CHECKING:
-    from app.service import LiveCall
+    from app.live import LiveCall
 
 
 class Attachments:

@@ -19,7 +19,8 @@ from twiml.document import Document
 from twiml.script import DocumentReplaced, HangUpReason, Script
 
 if TYPE_CHECKING:
-    from app.service import LiveCall, Service
+    from app.live import LiveCall
+    from app.service import Service
 
 _REFUSED = {
     HangUpReason.BUSY: CallStatus.BUSY,

@@ -23,7 +23,7 @@ from twiml.document import Document
 from twiml.script import DialLeg, LegAnswered, LegEnded, LegStatus
 
 if TYPE_CHECKING:
-    from app.service import LiveCall
+    from app.live import LiveCall
 
 _STATUSES = {
     LegStatus.COMPLETED: CallStatus.COMPLETED,

@@ -21,7 +21,8 @@ from twiml.parser import parse
 from twiml.script import Callback, LegStatus
 
 if TYPE_CHECKING:
-    from app.service import LiveCall, Service
+    from app.live import LiveCall
+    from app.service import Service
 
 _NOT_ANSWERED = {
     LegStatus.BUSY: CallStatus.BUSY,

@@ -8,7 +8,8 @@ from twiml.script import Callback
 from twiml.script.reports import LegEvent, LegFacts, leg_report
 
 if TYPE_CHECKING:
-    from app.service import LiveCall, Service
+    from app.live import LiveCall
+    from app.service import Service
 
 
 class Progress:

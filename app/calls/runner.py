@@ -42,7 +42,8 @@ from twiml.script import (
 )
 
 if TYPE_CHECKING:
-    from app.service import LiveCall, Service
+    from app.live import LiveCall
+    from app.service import Service
 
 log = structlog.get_logger("calls")
 

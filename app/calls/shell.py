@@ -15,7 +15,8 @@ from twiml.script import Command, Event
 from twiml.script.reports import Report
 
 if TYPE_CHECKING:
-    from app.service import LiveCall, Service
+    from app.live import LiveCall
+    from app.service import Service
 
 Does = dict[type[Command], Callable[[Any], None]]
 """What a shell carries out: a method for each kind of command."""

@@ -16,8 +16,9 @@ from app import grants
 from app.carrier.client import SignalWireRest, foreign_id
 from app.carrier.forms import machine_fields, participant_fields, recording_fields
 from app.grants import InlineGrant, PlacedGrant, UrlGrant
+from app.live import Carriage, LiveCall
 from app.routes import Route
-from app.service import Carriage, LiveCall, Service
+from app.service import Service
 from app.store.records import (
     CallRecord,
     ConferenceRecord,

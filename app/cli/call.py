@@ -16,8 +16,9 @@ import typer
 from app.api import describe
 from app.cli.report import print_timeline, stream_line
 from app.customer import Reply, record_findings
+from app.live import LiveCall
 from app.localcall import LocalCall, Outcome, Phone
-from app.service import LiveCall, Service
+from app.service import Service
 from app.settings import Settings
 from bridge.audio import read_wav, write_wav
 from bridge.call import Call, Parties

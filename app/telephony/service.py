@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from app.calls.placing import PlacedCall
 from app.customer import record_findings
+from app.live import LiveCall
 from app.routes import Route
-from app.service import LiveCall, Service
+from app.service import Service
 from app.store.records import (
     CallRecord,
     ConferenceRecord,

@@ -9,7 +9,8 @@ import structlog
 from fastapi import Response
 
 from app.customer import CallContext, Reply, record_findings
-from app.service import LiveCall, Service
+from app.live import LiveCall
+from app.service import Service
 from app.webhooks.common import unopened
 from bridge.callbacks import FormFields
 from bridge.errors import CustomerError

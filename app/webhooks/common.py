@@ -10,8 +10,9 @@ from fastapi import HTTPException
 from app import grants
 from app.customer import CallContext
 from app.grants import Grant, StreamGrant, UrlGrant
+from app.live import LiveCall
 from app.security import TokenError
-from app.service import LiveCall, Service
+from app.service import Service
 from app.webhooks import forms
 from app.webhooks.swmlcall import SwmlCall
 from bridge.call import CallStatus

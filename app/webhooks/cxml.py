@@ -7,7 +7,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from app import grants
 from app.customer import CallContext, Reply
-from app.service import Carriage, LiveCall, Service
+from app.live import Carriage, LiveCall
+from app.service import Service
 from app.webhooks import forms
 from app.webhooks.answering import Language, answer, begin
 from app.webhooks.common import heard, redeem_url

@@ -10,7 +10,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from app import grants
 from app.customer import CallContext, Reply
-from app.service import Carriage, LiveCall, Service
+from app.live import Carriage, LiveCall
+from app.service import Service
 from app.webhooks.answering import Answer, Language, answer, begin
 from app.webhooks.common import heard_call, redeem_url
 from app.webhooks.links import SwmlCallLinks

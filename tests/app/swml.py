@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 
 import httpx
 
+from app.live import LiveCall
 from app.main import Server
-from app.service import LiveCall, Service
+from app.service import Service
 from tests.app.running import client_of, serving
 from tests.app.test_swmlcall import SID, body
 from tests.support.peers import HttpRequest, read_request, response, tcp_server

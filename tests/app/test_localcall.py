@@ -15,8 +15,9 @@ from websockets.exceptions import ConnectionClosed
 
 from app.cli.call import begin_local_call
 from app.customer import Reply
+from app.live import LiveCall
 from app.localcall import LocalCall, Outcome, Phone
-from app.service import LiveCall, Service
+from app.service import Service
 from bridge.call import CallStatus, Parties
 from tests.app.running import CALLED, CALLER, local_service, told
 from tests.support.peers import (

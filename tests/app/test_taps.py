@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app import grants
 from app.grants import StreamGrant
-from app.service import LiveCall, Service
+from app.live import LiveCall
+from app.service import Service
 from app.settings import SettingsError, load
 from app.taps import Tap, open_taps
 from bridge.playout import SILENCE

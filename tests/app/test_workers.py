@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.equipment import share
 from app.main import shared_listeners
-from app.service import share
 from app.settings import SettingsError, load
 from app.workers import handover
 from app.workers.board import Board

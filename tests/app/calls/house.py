@@ -12,8 +12,9 @@ from typing import Any
 from app.calls.handsets import Invitation, Talk
 from app.cli.call import begin_local_call
 from app.customer import Reply
+from app.live import LiveCall
 from app.localcall import LocalCall, Outcome, Phone
-from app.service import LiveCall, Service
+from app.service import Service
 from bridge.call import Parties
 from bridge.ids import mint
 from bridge.phone import TapePhone

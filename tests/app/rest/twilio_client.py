@@ -15,9 +15,10 @@ from twilio.rest import Client
 
 from app.cli.call import begin_local_call
 from app.customer import Reply
+from app.live import LiveCall
 from app.localcall import LocalCall, Outcome, Phone
 from app.main import Server
-from app.service import LiveCall, Service
+from app.service import Service
 from app.settings import LOCAL_AUTH_TOKEN
 from bridge.call import Parties
 from tests.app.running import CALLED, CALLER
