@@ -21,7 +21,7 @@ demo: $(VENV)/.installed ## the same, and exit: 0 when the call went through who
 test: lint types imports tests ## lint, types, import rules and tests
 
 tests: $(VENV)/.installed-dev ## only the tests (PYTEST_ARGS="-k name")
-	$(BIN)/python -m pytest -n auto -m "not node" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not node and not pipecat" $(PYTEST_ARGS)
 
 test-all: $(VENV)/.installed-dev ## the groups with real peers; names what it has to leave out
 	@scripts/groups.sh
@@ -54,7 +54,7 @@ lock: ## resolve the lock files anew (LOCK_ARGS=--upgrade for newer versions)
 	@scripts/lock.sh $(LOCK_ARGS)
 
 clean: ## remove the private environments and everything made
-	rm -rf $(VENV) .venv-other .venv-lock tests/node/node_modules *.egg-info build dist \
+	rm -rf $(VENV) .venv-other .venv-pipecat .venv-lock tests/node/node_modules *.egg-info build dist \
 	  .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find app bridge twiml tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -5,7 +5,7 @@ set -u
 failed=0
 summary=
 
-for group in node soak other; do
+for group in node pipecat soak other; do
     printf '\n== %s ==\n' "$group"
     scripts/$group.sh
     case $? in

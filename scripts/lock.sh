@@ -1,5 +1,5 @@
 #!/bin/sh
-# Resolves the three lock files for every supported Python and platform. They carry hashes and
+# Resolves the four lock files for every supported Python and platform. They carry hashes and
 # no registry's address. Arguments go to `uv pip compile`, as `--upgrade`.
 set -eu
 lock=.venv-lock
@@ -19,3 +19,4 @@ resolve() {
 resolve "$@" pyproject.toml -o requirements.lock
 resolve "$@" pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 resolve "$@" --group build -o requirements-build.lock
+resolve "$@" --group pipecat -o tests/pipecat/requirements.lock

@@ -325,7 +325,7 @@ async def test_what_is_not_there(twilio: Twilio) -> None:
 async def test_pipecats_way_of_hanging_up(twilio: Twilio) -> None:
     """Pipecat's serializer, with a base URL, posts `Status=completed` and takes 200, or 404 with
     20404 for a call that is over already. Its request is repeated here byte for byte by the client
-    that it uses; the package itself is too large to be installed for this."""
+    that it uses; tests/pipecat has the serializer itself."""
     import aiohttp
 
     async with (
