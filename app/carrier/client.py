@@ -11,6 +11,7 @@ import httpx
 import structlog
 
 from app.telephony.orders import Refusal, not_found
+from bridge.ids import is_sid
 
 FormFields = tuple[tuple[str, str], ...]
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
@@ -36,7 +37,7 @@ class SignalWireRest:
         return self._url + self._account + path
 
     async def post(self, path: str, form: FormFields) -> dict[str, Any]:
-        """A form to one of the account's resources, such as `/Calls`; its answer."""
+        """A form to one of the account's resources; its answer."""
         fields: dict[str, list[str]] = {}
         for name, value in form:
             fields.setdefault(name, []).append(value)
@@ -112,11 +113,19 @@ def _refusal(status: int, value: Mapping[str, Any], path: str) -> Refusal:
     return Refusal(400, number or 20001, f"SignalWire: {message}")
 
 
-def foreign_id(sid: str) -> str:
-    """SignalWire's id behind a sid that was made of its UUID."""
-    return "-".join(_parts(sid)) or sid
+def resource(*parts: str) -> str:
+    """The path of one of the account's resources, such as `/Calls/{id}/Streams`. Whatever a part
+    is, it stays one segment of the path; raises Refusal (20404) for one that never is."""
+    if any(part in ("", ".", "..") for part in parts):
+        raise not_found("/".join(parts))
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
-def _parts(sid: str) -> tuple[str, ...]:
+def foreign_id(sid: str, prefix: str) -> str:
+    """SignalWire's id behind a sid that was made of its UUID; raises Refusal (20404) for what is no
+    sid of that kind."""
+    if not is_sid(sid, prefix):
+        raise not_found(sid)
     found = _UUID_PARTS.fullmatch(sid[2:])
-    return found.groups() if found else ()
+    assert found is not None
+    return "-".join(found.groups())

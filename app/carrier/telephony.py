@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from app import grants
-from app.carrier.client import SignalWireRest, foreign_id
+from app.carrier.client import SignalWireRest, foreign_id, resource
 from app.carrier.forms import machine_fields, participant_fields, recording_fields
 from app.grants import InlineGrant, PlacedGrant, UrlGrant
 from app.live import Carriage, LiveCall
@@ -96,7 +96,7 @@ class CarriedTelephony:
             form += [("Record", "true"), *recording_fields(replace(order.recording, told=told))]
         machine = replace(order.machine, told=self._told(grant, order.machine.told))
         form += machine_fields(machine)
-        answer = await self._rest.post("/Calls", tuple(form))
+        answer = await self._rest.post(resource("Calls"), tuple(form))
         call_id = _text(answer, "sid")
         if not call_id:
             raise Refusal(503, 20503, "SignalWire names no call in its answer")
@@ -123,7 +123,7 @@ class CarriedTelephony:
         carriage = _carriage(live)
         url = self._document(live, carriage, source)
         if carriage.language == CXML:
-            await self._rest.post(_path(carriage), (("Url", url), ("Method", "POST")))
+            await self._rest.post(_call(carriage), (("Url", url), ("Method", "POST")))
         else:
             await self._rest.command("update", carriage.call_id, {"url": url})
         live.call.timeline.add("call.redirected")
@@ -143,7 +143,7 @@ class CarriedTelephony:
     async def _end(self, live: LiveCall | None, record: CallRecord, status: str) -> None:
         carriage = Carriage(record.carrier, record.carrier_id)
         if carriage.language == CXML:
-            await self._rest.post(_path(carriage), (("Status", status),))
+            await self._rest.post(_call(carriage), (("Status", status),))
         else:
             await self._rest.command("update", carriage.call_id, {"status": status})
             if live is not None:
@@ -162,7 +162,7 @@ class CarriedTelephony:
         link = links.media(stream, bidirectional=False, sid=stream_sid)
         if carriage.language == CXML:
             answer = await self._rest.post(
-                f"{_path(carriage)}/Streams",
+                _call(carriage, "Streams"),
                 (
                     ("Url", link.url),
                     ("Name", link.name),
@@ -203,7 +203,7 @@ class CarriedTelephony:
         identity = media.identity
         theirs = live.carrier_streams.get(identity.stream_sid, "")
         if theirs and carriage.language == CXML:
-            await self._rest.post(f"{_path(carriage)}/Streams/{theirs}", (("Status", "stopped"),))
+            await self._rest.post(_call(carriage, "Streams", theirs), (("Status", "stopped"),))
         elif theirs:
             params = {"control_id": theirs}
             await self._rest.command("calling.stream.stop", carriage.call_id, params)
@@ -234,7 +234,7 @@ class CarriedTelephony:
                 order.told.url, order.told.method, "Recording", "recordingStatusCallback"
             )
             order = replace(order, told=replace(order.told, url=url))
-        answer = await self._rest.post(f"{_path(carriage)}/Recordings", recording_fields(order))
+        answer = await self._rest.post(_call(carriage, "Recordings"), recording_fields(order))
         return self._recording(live, answer, "StartCallRecordingAPI")
 
     async def change_recording(
@@ -243,16 +243,21 @@ class CarriedTelephony:
         live = self._live(sid)
         carriage = _cxml(live, "recorded by REST")
         known = await self._service.store.find(RecordingRecord, recording)
-        theirs = _CURRENT if recording == _CURRENT else foreign_id(recording)
-        if known is not None:
-            theirs = known.carrier_id or theirs
+        if recording == _CURRENT:
+            theirs = _CURRENT
+        elif known is not None and known.carrier_id:
+            theirs = known.carrier_id
+        else:
+            theirs = foreign_id(recording, "RE")
         form = (("Status", status), ("PauseBehavior", pause))
-        answer = await self._rest.post(f"{_path(carriage)}/Recordings/{theirs}", form)
+        answer = await self._rest.post(_call(carriage, "Recordings", theirs), form)
         return self._recording(live, answer, known.source if known else "RecordVerb")
 
     def _recording(self, live: LiveCall, answer: Mapping[str, Any], source: str) -> RecordingRecord:
         now = time.time()
         theirs = _text(answer, "sid")
+        if not theirs:
+            raise Refusal(503, 20503, "SignalWire names no recording in its answer")
         seconds = _text(answer, "duration")
         record = RecordingRecord(
             sid=alias("RE", theirs),
@@ -266,7 +271,7 @@ class CarriedTelephony:
             source=source,
             carrier=CXML,
             carrier_id=theirs,
-            url=self._rest.url_of(f"/Recordings/{theirs}"),
+            url=self._rest.url_of(resource("Recordings", theirs)),
         )
         self._service.store.save(record)
         return record
@@ -277,7 +282,7 @@ class CarriedTelephony:
         if change.announce is not None:
             raise Refusal(400, 20001, "Announce to each participant: SignalWire has no other way")
         record = await self._service.store.find(ConferenceRecord, sid)
-        path = f"/Conferences/{foreign_id(sid)}"
+        path = resource("Conferences", foreign_id(sid, "CF"))
         answer = await self._rest.post(path, (("Status", "completed"),))
         now = time.time()
         record = record or ConferenceRecord(
@@ -329,9 +334,10 @@ class CarriedTelephony:
         return Source(links.document(source.url, source.method, "Conference", attribute))
 
     def _participant(self, conference: str, participant: str) -> str:
+        """SignalWire knows a participant by its call alone, not by a label."""
         live = self._service.calls.get(participant)
-        call_id = live.carriage.call_id if live and live.carriage else foreign_id(participant)
-        return f"/Conferences/{foreign_id(conference)}/Participants/{call_id}"
+        call_id = live.carriage.call_id if live and live.carriage else foreign_id(participant, "CA")
+        return resource("Conferences", foreign_id(conference, "CF"), "Participants", call_id)
 
     # Common
 
@@ -369,8 +375,8 @@ def _cxml(live: LiveCall, what: str) -> Carriage:
     return carriage
 
 
-def _path(carriage: Carriage) -> str:
-    return f"/Calls/{carriage.call_id}"
+def _call(carriage: Carriage, *below: str) -> str:
+    return resource("Calls", carriage.call_id, *below)
 
 
 def _text(answer: Mapping[str, Any], key: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from tests.app.rest.carried import Carried, carried_calls
 from tests.app.rest.twilio_client import Twilio
 from tests.app.running import serving
 
@@ -16,3 +17,9 @@ async def twilio() -> AsyncIterator[Twilio]:
         client = Twilio(server)
         yield client
         client.close()
+
+
+@pytest_asyncio.fixture
+async def carried() -> AsyncIterator[Carried]:
+    async with carried_calls() as client:
+        yield client
