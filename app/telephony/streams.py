@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from lxml import etree
 
 from app.store.records import StreamRecord
@@ -9,7 +11,11 @@ from app.telephony.orders import NewStream, Refusal
 from bridge.call import Call
 from bridge.stream import MediaStream, State
 from twiml.actions import Start, Stream
+from twiml.document import Limits
 from twiml.parser import parse
+
+_UNBOUNDED = Limits(max_bytes=sys.maxsize)
+"""The form that the values come in has its own bound; a fetched document's is another matter."""
 
 
 def read_stream(order: NewStream, base_url: str, *, allow_plain_ws: bool) -> Stream:
@@ -36,7 +42,10 @@ def read_stream(order: NewStream, base_url: str, *, allow_plain_ws: bool) -> Str
     except ValueError as error:
         raise Refusal(400, 20001, "A value has characters that XML has not") from error
     document = parse(
-        etree.tostring(response), base_url=base_url or None, allow_plain_ws=allow_plain_ws
+        etree.tostring(response, encoding="unicode"),
+        _UNBOUNDED,
+        base_url=base_url or None,
+        allow_plain_ws=allow_plain_ws,
     )
     (start,) = document.actions
     assert isinstance(start, Start)

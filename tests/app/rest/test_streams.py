@@ -61,6 +61,28 @@ async def test_a_stream_is_begun_and_stopped(twilio: Twilio) -> None:
         ) == (404, 20404)
 
 
+@pytest.mark.contract("T93")
+@pytest.mark.parametrize("character", ["\u20ac", '"', "&", "\U0001f600"])
+async def test_as_many_and_as_long_as_may_be(twilio: Twilio, character: str) -> None:
+    """99 parameters of nearly 500 characters each reach the customer, however long such characters
+    are in UTF-8 or in XML; a form that is too long for the service is refused with a number."""
+    length = 240 if character.isascii() else 190
+    names = {f"parameter{at}_name": f"name {at}" for at in range(1, 100)}
+    values = {f"parameter{at}_value": character * length for at in range(1, 100)}
+    async with (
+        consumer() as customer,
+        local_call(twilio.server.service, PAUSE) as (live, _),
+    ):
+        streams = twilio.client.calls(live.call.sid).streams
+        await asyncio.to_thread(streams.create, url=customer.url, **names, **values)
+        start = (await next_event(await customer.accept(), "start"))["start"]
+        given = {f"name {at}": character * length for at in range(1, 100)}
+        assert start["customParameters"] == given
+        values["parameter1_value"] = "x" * 256 * 1024
+        work = lambda _: streams.create(url=customer.url, **names, **values)  # noqa: E731
+        assert await twilio.refusal(work) == (413, 20001)
+
+
 @pytest.mark.contract("T94")
 async def test_the_answer(twilio: Twilio) -> None:
     """The JSON has exactly Twilio's members; a stream without a name has null; stopped by sid."""
