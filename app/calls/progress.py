@@ -13,16 +13,28 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Tells a callback of a call's events, in order. `parent_sid` is the call that dialled it."""
+    """Tells a callback of a call's events, in order. `parent_sid` is the call that dialled it.
+
+    The callback is `asked`, of who made the call, unless the call's route has one: its number's, or
+    what REST has put in its place since. Where nobody asked, it is told of the end alone.
+    """
 
     def __init__(
-        self, service: Service, live: LiveCall, callback: Callback | None, parent_sid: str = ""
+        self, service: Service, live: LiveCall, asked: Callback | None, parent_sid: str = ""
     ) -> None:
         self._service = service
         self._live = live
         self._parent_sid = parent_sid
         self._sequence = 0
-        self.callback = callback
+        self._asked = asked
+
+    @property
+    def _callback(self) -> Callback | None:
+        route = self._live.context.route
+        if not route.status_callback:
+            return self._asked
+        events = self._asked.events if self._asked else ("completed",)
+        return Callback(route.status_callback, route.status_callback_method, events)
 
     def tell(self, event: LegEvent, status: str, seconds: int | None = None) -> None:
         """`seconds` is how long the call has been answered, at its end."""
@@ -38,7 +50,7 @@ class Progress:
             seconds=seconds,
         )
         now = self._service.engine.now()
-        report = leg_report(self.callback, event, self._sequence, now, facts)
+        report = leg_report(self._callback, event, self._sequence, now, facts)
         self._sequence += 1
         if report is not None:
             self._service.engine.sender.send(
