@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.calls.members import ConferenceRecording, Member
+from app.calls.recordings import CURRENT
 from app.calls.shell import Desk
-from app.store.records import ConferenceRecord, ParticipantRecord
+from app.store.records import ConferenceRecord, ParticipantRecord, RecordingRecord
 from bridge.engine.conference import ConferenceSound
 from bridge.ids import mint
 from bridge.sound.tones import enter_beep, exit_beep
@@ -206,14 +207,35 @@ class Conference:
             self._over(self)
 
     def _finish(self, reason: str, by: str) -> None:
-        if self._recording is not None:
-            self._service.background(self._recording.finish())
+        self._stop_recording()
         if self.started:
             more = (("ReasonConferenceEnded", reason), ("CallSidEndingConference", by))
             self._report("conference-end", None, more)
         self._reason, self._ended_by = reason, by
         self._save()
         self._over(self)
+
+    # Recording
+
+    def change_recording(self, sid: str, status: str, pause: str) -> RecordingRecord | None:
+        """As `Telephony.change_conference_recording`; None when no such recording runs."""
+        recording = self._recording
+        if recording is None or sid not in (recording.record.sid, CURRENT):
+            return None
+        if status == "stopped":
+            self._stop_recording()
+        elif status == "paused":
+            recording.pause(silence=pause == "silence")
+        else:
+            recording.resume()
+        return recording.record
+
+    def _stop_recording(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            self._sound.taps.discard(recording.tap)
+            recording.stop()
+            self._service.background(recording.finish())
 
     # Telling
 

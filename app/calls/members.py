@@ -8,7 +8,7 @@ from typing import Self
 
 from app.calls.keeping import Kept
 from app.calls.shell import Desk
-from app.store.records import ParticipantRecord
+from app.store.records import ParticipantRecord, RecordingRecord
 from bridge.engine.line import Tap
 from bridge.engine.recorder import Recorder, RecordingError
 from bridge.sound.mixer import Part
@@ -107,6 +107,26 @@ class ConferenceRecording:
         self.tap: Tap = self._recorder
         self._kept.began()
         self._report("in-progress")
+
+    @property
+    def record(self) -> RecordingRecord:
+        """As the store keeps it."""
+        return self._kept.record
+
+    def pause(self, *, silence: bool) -> None:
+        """Leave out what follows, or put silence in its place."""
+        self._recorder.pause(silence=silence)
+        self._desk.tell("recording.paused", recording=self._kept.sid)
+        self._kept.stands("paused")
+
+    def resume(self) -> None:
+        self._recorder.resume()
+        self._desk.tell("recording.resumed", recording=self._kept.sid)
+        self._kept.stands("in-progress")
+
+    def stop(self) -> None:
+        """Nothing more is fed; `finish` follows."""
+        self._kept.stands("processing")
 
     async def finish(self) -> None:
         sid = self._kept.sid

@@ -14,6 +14,9 @@ from bridge.sound.tones import record_beep
 from twiml.script import RecordingFinished, RecordingStarted, StartRecording, StopRecording
 from twiml.script.reports import RecordingStatus, recording_report
 
+CURRENT = "Twilio.CURRENT"
+"""The name of the recording that runs, of whatever sid."""
+
 
 class Recordings:
     """Begins and ends them. Those that run when the call ends end with it."""
@@ -42,7 +45,7 @@ class Recordings:
 
     def find(self, sid: str) -> RunningRecording | None:
         """The one of that sid that runs; `Twilio.CURRENT` is the latest."""
-        if sid == "Twilio.CURRENT":
+        if sid == CURRENT:
             return next(reversed(self._running.values()), None)
         return self._running.get(sid)
 

@@ -253,7 +253,29 @@ class CarriedTelephony:
         answer = await self._rest.post(_call(carriage, "Recordings", theirs), form)
         return self._recording(live, answer, known.source if known else "RecordVerb")
 
+    async def change_conference_recording(
+        self, conference: str, recording: str, status: str, pause: str
+    ) -> RecordingRecord:
+        known = await self._service.store.find(RecordingRecord, recording)
+        theirs = (known.carrier_id if known else "") or foreign_id(recording, "RE")
+        path = resource("Conferences", foreign_id(conference, "CF"), "Recordings", theirs)
+        answer = await self._rest.post(path, (("Status", status), ("PauseBehavior", pause)))
+        account_sid = known.account_sid if known else self._service.settings.account_sid
+        return self._kept(answer, "Conference", account_sid, conference_sid=conference)
+
     def _recording(self, live: LiveCall, answer: Mapping[str, Any], source: str) -> RecordingRecord:
+        return self._kept(answer, source, live.call.account_sid, call_sid=live.call.sid)
+
+    def _kept(
+        self,
+        answer: Mapping[str, Any],
+        source: str,
+        account_sid: str,
+        *,
+        call_sid: str = "",
+        conference_sid: str = "",
+    ) -> RecordingRecord:
+        """What SignalWire says of a recording, in the store."""
         now = time.time()
         theirs = _text(answer, "sid")
         if not theirs:
@@ -261,8 +283,9 @@ class CarriedTelephony:
         seconds = _text(answer, "duration")
         record = RecordingRecord(
             sid=alias("RE", theirs),
-            account_sid=live.call.account_sid,
-            call_sid=live.call.sid,
+            account_sid=account_sid,
+            call_sid=call_sid,
+            conference_sid=conference_sid,
             status=_text(answer, "status") or "in-progress",
             created_at=now,
             updated_at=now,

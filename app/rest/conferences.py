@@ -48,7 +48,7 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
 
     @router.get("/Conferences/{sid}")
     async def fetch(account: str, sid: str) -> dict[str, Any]:
-        return rendering.conference(account, await _find(service, sid))
+        return rendering.conference(account, await find_conference(service, sid))
 
     @router.post("/Conferences/{sid}")
     async def update(request: Request, account: str, sid: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
     @router.get("/Conferences/{sid}/Participants")
     @router.get("/Conferences/{sid}/Participants.json")
     async def participants(request: Request, account: str, sid: str) -> dict[str, Any]:
-        await _find(service, sid)
+        await find_conference(service, sid)
         query = read_query(request)
         wheres: list[Where] = [Where("conference_sid", sid)]
         for name, field in (("Muted", "muted"), ("Hold", "hold"), ("Coaching", "coaching")):
@@ -105,7 +105,8 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
     return router
 
 
-async def _find(service: Service, sid: str) -> ConferenceRecord:
+async def find_conference(service: Service, sid: str) -> ConferenceRecord:
+    """A conference that runs or is over; raises Refusal (20404)."""
     sid = sid.removesuffix(".json")
     record = await service.store.find(ConferenceRecord, sid)
     if record is None:

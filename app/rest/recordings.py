@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.rest import rendering
 from app.rest.calls import find, new_recording
+from app.rest.conferences import find_conference
 from app.rest.forms import Form, read, read_query
 from app.rest.listing import Listing, equals, page, times
 from app.restoring import files_of
@@ -54,6 +55,7 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
     @router.get("/Conferences/{conference}/Recordings")
     @router.get("/Conferences/{conference}/Recordings.json")
     async def of_conference(request: Request, account: str, conference: str) -> dict[str, Any]:
+        await find_conference(service, conference)
         path = f"/Conferences/{conference}/Recordings"
         wheres = [Where("conference_sid", conference)]
         return await listed(account, read_query(request), path, wheres)
@@ -70,13 +72,22 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
 
     @router.post("/Calls/{call}/Recordings/{sid}")
     async def update(request: Request, account: str, call: str, sid: str) -> dict[str, Any]:
-        form = await read(request)
-        status = form.word("Status", ("paused", "in-progress", "stopped"))
-        pause = form.word("PauseBehavior", ("skip", "silence")) or "silence"
-        if not status:
-            raise Refusal(400, 20001, "Status must be paused, in-progress or stopped")
+        status, pause = _change(await read(request))
         sid = sid.removesuffix(".json")
         return shown(account, await telephony.change_recording(call, sid, status, pause))
+
+    @router.get("/Conferences/{conference}/Recordings/{sid}")
+    async def fetch_of_conference(account: str, conference: str, sid: str) -> dict[str, Any]:
+        return shown(account, await find_recording(service, sid, conference=conference))
+
+    @router.post("/Conferences/{conference}/Recordings/{sid}")
+    async def update_of_conference(
+        request: Request, account: str, conference: str, sid: str
+    ) -> dict[str, Any]:
+        status, pause = _change(await read(request))
+        sid = sid.removesuffix(".json")
+        record = await telephony.change_conference_recording(conference, sid, status, pause)
+        return shown(account, record)
 
     @router.delete("/Recordings/{sid}", status_code=204)
     async def delete(sid: str) -> Response:
@@ -86,14 +97,32 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
     async def delete_of_call(call: str, sid: str) -> Response:
         return await _deleted(service, await find_recording(service, sid, call))
 
+    @router.delete("/Conferences/{conference}/Recordings/{sid}", status_code=204)
+    async def delete_of_conference(conference: str, sid: str) -> Response:
+        return await _deleted(service, await find_recording(service, sid, conference=conference))
+
     return router
 
 
-async def find_recording(service: Service, sid: str, call: str = "") -> RecordingRecord:
-    """A recording, of that call if one is named; raises Refusal (20404)."""
+def _change(form: Form) -> tuple[str, str]:
+    """What a recording is to be, and what a pause leaves in it."""
+    status = form.word("Status", ("paused", "in-progress", "stopped"))
+    if not status:
+        raise Refusal(400, 20001, "Status must be paused, in-progress or stopped")
+    return status, form.word("PauseBehavior", ("skip", "silence")) or "silence"
+
+
+async def find_recording(
+    service: Service, sid: str, call: str = "", *, conference: str = ""
+) -> RecordingRecord:
+    """A recording, of that call or conference if one is named; raises Refusal (20404)."""
     sid = sid.removesuffix(".json")
     record = await service.store.find(RecordingRecord, sid)
-    if record is None or (call and record.call_sid != call):
+    if (
+        record is None
+        or (call and record.call_sid != call)
+        or (conference and record.conference_sid != conference)
+    ):
         raise not_found(f"Recordings/{sid}")
     return record
 

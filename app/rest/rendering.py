@@ -88,7 +88,7 @@ def recording(account: str, record: RecordingRecord, media_base: str) -> dict[st
     return {
         "account_sid": account,
         "api_version": VERSION,
-        "call_sid": record.call_sid,
+        "call_sid": record.call_sid or None,
         "conference_sid": record.conference_sid or None,
         "date_created": date(record.created_at),
         "date_updated": date(record.updated_at),

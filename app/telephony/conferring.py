@@ -13,7 +13,7 @@ from app.calls.conferences import Conference
 from app.calls.members import Member
 from app.calls.placing import PlacedCall
 from app.service import Service
-from app.store.records import ConferenceRecord, ParticipantRecord
+from app.store.records import ConferenceRecord, ParticipantRecord, RecordingRecord
 from app.telephony.orders import (
     ConferenceChange,
     NewParticipant,
@@ -64,6 +64,14 @@ class OwnConferences:
         if change.end_on_exit is not None:
             conference.set_end_on_exit(member, change.end_on_exit)
         return member.record_in(conference.sid)
+
+    def change_recording(
+        self, sid: str, recording: str, status: str, pause: str
+    ) -> RecordingRecord:
+        record = self._conference(sid).change_recording(recording, status, pause)
+        if record is None:
+            raise not_found(f"Conferences/{sid}/Recordings/{recording}")
+        return record
 
     def remove(self, sid: str, participant: str) -> None:
         conference, member = self._member(sid, participant)

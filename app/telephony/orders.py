@@ -187,6 +187,12 @@ class Telephony(Protocol):
 
     async def change_conference(self, sid: str, change: ConferenceChange) -> ConferenceRecord: ...
 
+    async def change_conference_recording(
+        self, conference: str, recording: str, status: str, pause: str
+    ) -> RecordingRecord:
+        """As `change_recording`, of a conference."""
+        ...
+
     async def add_participant(self, conference: str, order: NewParticipant) -> ParticipantRecord:
         """`conference` is a sid or a name."""
         ...

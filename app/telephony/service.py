@@ -187,6 +187,14 @@ class ServiceTelephony:
             return self._own.change(sid, change)
         return await (await self._carrier_of_conference(sid)).change_conference(sid, change)
 
+    async def change_conference_recording(
+        self, conference: str, recording: str, status: str, pause: str
+    ) -> RecordingRecord:
+        if self._own.runs(conference):
+            return self._own.change_recording(conference, recording, status, pause)
+        carried = await self._carrier_of_conference(conference)
+        return await carried.change_conference_recording(conference, recording, status, pause)
+
     async def add_participant(self, conference: str, order: NewParticipant) -> ParticipantRecord:
         here = self._service.exchange.directory.look_up(order.call.to) is not None
         if self._own.runs(conference) or (here and not conference.startswith("CF")):

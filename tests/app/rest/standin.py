@@ -72,6 +72,7 @@ FORMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     f"{_CALL}/Recordings/([0-9a-f-]{{36}}|Twilio.CURRENT)": ({"Status"}, {"PauseBehavior"}),
     _CONFERENCE: ({"Status"}, set()),
+    f"{_CONFERENCE}/Recordings/[0-9a-f-]{{36}}": ({"Status"}, {"PauseBehavior"}),
     f"{_CONFERENCE}/Participants/[0-9a-f-]{{36}}": (
         set(),
         {"Muted", "Hold", "HoldUrl", "HoldMethod", "AnnounceUrl", "AnnounceMethod"},

@@ -65,6 +65,7 @@ async def test_lists(twilio: Twilio) -> None:
     """The account's, a call's and a conference's recordings, newest first, and by date."""
     service = twilio.server.service
     keep_call(service)
+    service.store.save(ConferenceRecord(ROOM, ACCOUNT, "Room 1", "completed", 10.0, 20.0))
     for record in (
         recording(1),
         recording(2, call_sid="CA" + "2" * 32),
