@@ -135,7 +135,7 @@ class Conference:
             self._report("participant-mute" if muted else "participant-unmute", member)
 
     def hold(self, member: Member, held: bool, url: str | None, method: str) -> None:
-        """Out of the talk, with music at `url`, or back into it."""
+        """Out of the talk, with music at `url`, or back into it, or to what it waited with."""
         if member.held is held:
             return
         member.held = held
@@ -144,7 +144,19 @@ class Conference:
             member.desk.post(ConferenceHeld(member.join, url, method))
         elif self.started:
             member.desk.post(ConferenceStarted(member.join))
+        else:
+            member.desk.post(ConferenceHeld(member.join, *member.wait_music))
         self._report("participant-hold" if held else "participant-unhold", member)
+
+    def change_hold_music(self, member: Member, url: str, method: str) -> None:
+        """Other music for one who is held."""
+        member.desk.post(ConferenceHeld(member.join, url, method))
+
+    def change_wait_music(self, member: Member, url: str, method: str) -> None:
+        """Other music until the conference starts."""
+        member.wait_music = (url, method)
+        if not member.held:
+            member.desk.post(ConferenceHeld(member.join, url, method))
 
     def coach(self, member: Member, coached: str) -> None:
         """Be heard by that call alone; empty: by all."""

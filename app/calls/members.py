@@ -28,6 +28,7 @@ class Member:
     end_on_exit: bool = False
     start_on_enter: bool = True
     beep_on_exit: bool | None = None
+    wait_music: tuple[str | None, str] = (None, "POST")
     since: float = field(default_factory=time.time)
 
     @classmethod
@@ -40,6 +41,7 @@ class Member:
             coached=noun.coach or "",
             end_on_exit=noun.end_conference_on_exit,
             start_on_enter=noun.start_conference_on_enter,
+            wait_music=(noun.wait_url, noun.wait_method),
         )
 
     @property

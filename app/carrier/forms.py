@@ -46,9 +46,12 @@ def participant_fields(change: ParticipantChange) -> FormFields:
         *_source("Wait", change.wait_music),
         *_flag("BeepOnExit", change.beep_on_exit),
         *_flag("EndConferenceOnExit", change.end_on_exit),
-        *_flag("Coaching", change.coaching),
-        *_given({"CallSidToCoach": change.coached_sid or ""}),
+        *(() if change.coached_sid is None else _coached(change.coached_sid)),
     )
+
+
+def _coached(sid: str) -> FormFields:
+    return (("Coaching", "true"), ("CallSidToCoach", sid)) if sid else (("Coaching", "false"),)
 
 
 def _given(fields: dict[str, str]) -> FormFields:

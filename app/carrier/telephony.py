@@ -332,6 +332,7 @@ class CarriedTelephony:
             hold_music=self._heard(participant, change.hold_music, "waitUrl"),
             announce=self._heard(participant, change.announce, "url"),
             wait_music=self._heard(participant, change.wait_music, "waitUrl"),
+            coached_sid=change.coached_sid and self._call_id(change.coached_sid),
         )
         answer = await self._rest.post(path, participant_fields(change))
         known = await self._service.store.find(ParticipantRecord, conference, participant)
@@ -351,16 +352,19 @@ class CarriedTelephony:
 
     def _heard(self, participant: str, source: Source | None, attribute: str) -> Source | None:
         """Our URL of what a participant hears aside, which must be translated."""
-        if source is None:
-            return None
+        if source is None or not source.url:
+            return source
         links = CallLinks(self._service, self._live(participant).context)
         return Source(links.document(source.url, source.method, "Conference", attribute))
 
     def _participant(self, conference: str, participant: str) -> str:
         """SignalWire knows a participant by its call alone, not by a label."""
-        live = self._service.calls.get(participant)
-        call_id = live.carriage.call_id if live and live.carriage else foreign_id(participant, "CA")
+        call_id = self._call_id(participant)
         return resource("Conferences", foreign_id(conference, "CF"), "Participants", call_id)
+
+    def _call_id(self, sid: str) -> str:
+        live = self._service.calls.get(sid)
+        return live.carriage.call_id if live and live.carriage else foreign_id(sid, "CA")
 
     # Common
 

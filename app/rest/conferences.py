@@ -16,6 +16,7 @@ from app.store.store import Where
 from app.telephony.orders import (
     ConferenceChange,
     NewParticipant,
+    NewRecording,
     ParticipantChange,
     Refusal,
     Source,
@@ -24,6 +25,8 @@ from app.telephony.orders import (
 )
 
 _EVENTS = ("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement")
+_RECORDING_EVENTS = ("in-progress", "completed", "failed", "absent")
+_RECORDED = {"true": True, "record-from-start": True, "false": False, "do-not-record": False}
 _BEEPS = ("true", "false", "onEnter", "onExit")
 
 
@@ -134,17 +137,40 @@ def _source(form: Form, name: str) -> Source | None:
     return Source(url, form.method(f"{name}Method")) if url else None
 
 
+def _wait(form: Form) -> Source | None:
+    """As `_source`; an empty URL is silence."""
+    if form.has("WaitUrl") and not form.text("WaitUrl"):
+        return Source("")
+    return _source(form, "Wait")
+
+
+def _coached(form: Form) -> str | None:
+    """The sid of the call to be coached; empty: none any more, None: as it was."""
+    coaching, sid = form.flag("Coaching"), form.text("CallSidToCoach")
+    if coaching and not sid:
+        raise Refusal(400, 20001, "CallSidToCoach is required when Coaching is true")
+    return "" if coaching is False else sid or None
+
+
+def _conference_recording(form: Form) -> NewRecording | None:
+    if not _RECORDED.get(form.word("ConferenceRecord", tuple(_RECORDED))):
+        return None
+    return NewRecording(
+        told=told(form, "ConferenceRecordingStatusCallback", _RECORDING_EVENTS),
+        trim=form.word("ConferenceTrim", ("trim-silence", "do-not-trim")),
+    )
+
+
 def participant_change(form: Form) -> ParticipantChange:
     return ParticipantChange(
         muted=form.flag("Muted"),
         hold=form.flag("Hold"),
         hold_music=_source(form, "Hold"),
         announce=_source(form, "Announce"),
-        wait_music=_source(form, "Wait"),
+        wait_music=_wait(form),
         beep_on_exit=form.flag("BeepOnExit"),
         end_on_exit=form.flag("EndConferenceOnExit"),
-        coaching=form.flag("Coaching"),
-        coached_sid=form.text("CallSidToCoach") or None,
+        coached_sid=_coached(form),
     )
 
 
@@ -156,8 +182,9 @@ def new_participant(account: str, form: Form) -> NewParticipant:
         beep=form.word("Beep", _BEEPS) or "true",
         start_on_enter=form.flag("StartConferenceOnEnter") is not False,
         end_on_exit=form.flag("EndConferenceOnExit") or False,
-        wait_music=_source(form, "Wait"),
-        coached_sid=form.text("CallSidToCoach"),
+        wait_music=_wait(form),
+        coached_sid=_coached(form) or "",
         max_participants=form.number("MaxParticipants", 2, 250),
         told=told(form, "ConferenceStatusCallback", _EVENTS),
+        recording=_conference_recording(form),
     )

@@ -27,6 +27,10 @@ class Form:
     def __contains__(self, name: str) -> bool:
         return bool(self.text(name))
 
+    def has(self, name: str) -> bool:
+        """Whether it was sent, be it empty."""
+        return name in self._values
+
     def text(self, name: str) -> str:
         """The last value; empty when there is none."""
         return self._values.get(name, [""])[-1]

@@ -22,6 +22,7 @@ from app.telephony.orders import (
     Source,
     not_found,
 )
+from twiml.document import INLINE
 
 
 class OwnConferences:
@@ -47,17 +48,18 @@ class OwnConferences:
         conference, member = self._member(sid, participant)
         if change.announce is not None:
             raise _no_announcement()
+        _check(conference, member, change)
         if change.muted is not None:
             conference.mute(member, change.muted)
-        if change.hold is not None:
-            music = change.hold_music
-            url, method = (music.url, music.method) if music else (None, "POST")
+        music = change.hold_music
+        if change.hold is not None and change.hold is not member.held:
+            url, method = (music.url, music.method) if music else (None, "GET")
             conference.hold(member, change.hold, url, method)
-        if change.coaching is False:
-            conference.coach(member, "")
-        elif change.coached_sid is not None:
-            if change.coached_sid not in conference.members:
-                raise Refusal(400, 20001, "CallSidToCoach is not in the conference")
+        elif music is not None:
+            conference.change_hold_music(member, music.url, music.method)
+        if change.wait_music is not None:
+            conference.change_wait_music(member, change.wait_music.url, change.wait_music.method)
+        if change.coached_sid is not None:
             conference.coach(member, change.coached_sid)
         if change.beep_on_exit is not None:
             member.beep_on_exit = change.beep_on_exit
@@ -87,7 +89,11 @@ class OwnConferences:
         if conference is None:
             conference = conferences.made(self._service, order.call.account_sid, name)
         account = conference.account_sid
-        twiml = _joining(conference.name, order)
+        try:
+            twiml = self._joining(conference, order)
+        except Refusal:
+            conference.forget_if_empty()
+            raise
         call = replace(order.call, account_sid=account, source=Source(twiml=twiml))
         placed = PlacedCall(self._service, call, handset, unanswered=_forget(conference))
         asyncio.get_running_loop().call_soon(placed.ring)
@@ -107,6 +113,18 @@ class OwnConferences:
             end_on_exit=order.end_on_exit,
         )
 
+    def _joining(self, conference: Conference, order: NewParticipant) -> str:
+        """The document that a new participant runs; raises Refusal for what cannot be."""
+        coached = order.coached_sid
+        if coached and coached not in self._service.calls:  # it may be on its way to join
+            _check_coached(conference, coached)
+        if order.recording is not None and conference.started:
+            raise Refusal(400, 20001, "ConferenceRecord comes too late: the conference has started")
+        twiml = _joining(conference.name, order)
+        if INLINE.max_characters is not None and len(twiml) > INLINE.max_characters:
+            raise Refusal(400, 32018, "The URLs of a participant are too long together")
+        return twiml
+
     def _conference(self, sid: str) -> Conference:
         conference = self._service.exchange.conferences.find(sid)
         if conference is None:
@@ -121,6 +139,24 @@ class OwnConferences:
         return conference, member
 
 
+def _check(conference: Conference, member: Member, change: ParticipantChange) -> None:
+    """Refuse what cannot be done before any of it is."""
+    if change.coached_sid:
+        _check_coached(conference, change.coached_sid)
+    if change.coached_sid == member.sid:
+        raise Refusal(400, 20001, "CallSidToCoach is the participant itself")
+    held = member.held if change.hold is None else change.hold
+    if change.hold_music is not None and not held:
+        raise Refusal(400, 20001, "HoldUrl is for one who is on hold: send Hold=true with it")
+    if change.wait_music is not None and conference.started:
+        raise Refusal(400, 20001, "WaitUrl comes too late: the conference has started")
+
+
+def _check_coached(conference: Conference, sid: str) -> None:
+    if sid not in conference.members:
+        raise Refusal(400, 20001, f"CallSidToCoach {sid} is not in the conference")
+
+
 def _forget(conference: Conference) -> Callable[[], None]:
     return conference.forget_if_empty
 
@@ -131,8 +167,8 @@ def _no_announcement() -> Refusal:
 
 def _joining(name: str, order: NewParticipant) -> str:
     """The document that a new participant runs."""
-    told, wait = order.told, order.wait_music
-    attributes = {
+    told, wait, recording = order.told, order.wait_music, order.recording
+    attributes: dict[str, str] = {
         "muted": _truth(order.muted),
         "beep": order.beep,
         "startConferenceOnEnter": _truth(order.start_on_enter),
@@ -140,15 +176,24 @@ def _joining(name: str, order: NewParticipant) -> str:
         "participantLabel": order.label,
         "coach": order.coached_sid,
         "maxParticipants": str(order.max_participants or ""),
-        "waitUrl": wait.url if wait else "",
-        "waitMethod": wait.method if wait else "",
         "statusCallback": told.url,
         "statusCallbackMethod": told.method if told.url else "",
         "statusCallbackEvent": " ".join(told.events),
     }
     response = etree.Element("Response")
     dial = etree.SubElement(response, "Dial")
+    if recording is not None:
+        events = ("absent" if event == "failed" else event for event in recording.told.events)
+        attributes |= {
+            "record": "record-from-start",
+            "trim": recording.trim,
+            "recordingStatusCallback": recording.told.url,
+            "recordingStatusCallbackMethod": recording.told.method if recording.told.url else "",
+            "recordingStatusCallbackEvent": " ".join(dict.fromkeys(events)),
+        }
     given = {name: value for name, value in attributes.items() if value}
+    if wait is not None:
+        given |= {"waitUrl": wait.url, "waitMethod": wait.method}
     try:
         noun = etree.SubElement(dial, "Conference", given)
         noun.text = name

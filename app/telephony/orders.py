@@ -130,7 +130,8 @@ class ConferenceChange:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantChange:
-    """Changes to one who is in a conference: what is None stays."""
+    """Changes to one who is in a conference: what is None stays. An empty `coached_sid` ends the
+    coaching; music with an empty URL is silence."""
 
     muted: bool | None = None
     hold: bool | None = None
@@ -139,13 +140,13 @@ class ParticipantChange:
     wait_music: Source | None = None
     beep_on_exit: bool | None = None
     end_on_exit: bool | None = None
-    coaching: bool | None = None
     coached_sid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewParticipant:
-    """A call that is made to join a conference, which is begun if there is none of that name."""
+    """A call that is made to join a conference, which is begun if there is none of that name.
+    `recording` is the conference's."""
 
     call: NewCall
     label: str = ""
@@ -157,6 +158,7 @@ class NewParticipant:
     coached_sid: str = ""
     max_participants: int | None = None
     told: Told = Told()
+    recording: NewRecording | None = None
 
 
 class Telephony(Protocol):
