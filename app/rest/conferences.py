@@ -131,10 +131,10 @@ async def _find_participant(
     return record
 
 
-def _source(form: Form, name: str) -> Source | None:
-    """A URL of TwiML or music whose parameters begin with `name`."""
+def _source(form: Form, name: str, method: str = "POST") -> Source | None:
+    """A URL of TwiML or music whose parameters begin with `name`, asked by `method` by default."""
     url = form.url(f"{name}Url")
-    return Source(url, form.method(f"{name}Method")) if url else None
+    return Source(url, form.method(f"{name}Method", method)) if url else None
 
 
 def _wait(form: Form) -> Source | None:
@@ -165,7 +165,7 @@ def participant_change(form: Form) -> ParticipantChange:
     return ParticipantChange(
         muted=form.flag("Muted"),
         hold=form.flag("Hold"),
-        hold_music=_source(form, "Hold"),
+        hold_music=_source(form, "Hold", "GET"),
         announce=_source(form, "Announce"),
         wait_music=_wait(form),
         beep_on_exit=form.flag("BeepOnExit"),

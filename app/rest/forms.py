@@ -46,8 +46,8 @@ class Form:
             raise Refusal(400, code, f"{name} is not a valid URL: {value}")
         return value
 
-    def method(self, name: str) -> str:
-        value = self.text(name).upper() or "POST"
+    def method(self, name: str, default: str = "POST") -> str:
+        value = self.text(name).upper() or default
         if value not in ("GET", "POST"):
             raise Refusal(400, 21209, f"{name} must be GET or POST")
         return value

@@ -15,11 +15,13 @@ Answer = str | bytes | int
 
 
 class App:
-    """`asked` has each request's path and parameters, from its form or its query."""
+    """`asked` has each request's path and parameters, from its form or its query; `methods` the last
+    method for each path."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self.answers = dict(answers)
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.methods: dict[str, str] = {}
         self.origin = ""
         self._more = asyncio.Event()
 
@@ -43,6 +45,7 @@ class App:
             return
         parts = urlsplit(request.target)
         text = request.body.decode() if request.method == "POST" else parts.query
+        self.methods[parts.path] = request.method
         self.asked.append((parts.path, dict(parse_qsl(text, keep_blank_values=True))))
         self._more.set()
         answer = self.answers.get(parts.path)

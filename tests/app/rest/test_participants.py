@@ -162,3 +162,13 @@ async def test_who_is_not_added(tmp_path: Path, given: dict[str, object], number
         assert carol.rung == []
         assert server.service.exchange.conferences.running == ()
         twilio.close()
+
+
+async def test_how_music_is_asked_for(tmp_path: Path) -> None:
+    """Without a method, the music of a hold is got, and that of waiting is posted for."""
+    async with room(tmp_path, 'startConferenceOnEnter="false"', 1) as (_, app, _, change):
+        await change(wait_url=app.url("/wait"))
+        await app.until("/wait")
+        await change(hold=True, hold_url=app.url("/hold"))
+        await app.until("/hold")
+        assert app.methods == {"/wait": "POST", "/hold": "GET"}

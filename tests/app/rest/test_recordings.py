@@ -364,7 +364,7 @@ URL = "https://a.example/x"
                 ROOM,
                 CALL,
                 orders.ParticipantChange(
-                    muted=True, hold=False, hold_music=Source(URL), end_on_exit=True
+                    muted=True, hold=False, hold_music=Source(URL, "GET"), end_on_exit=True
                 ),
             ),
         ),
