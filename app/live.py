@@ -23,12 +23,25 @@ class Carriage:
 
 
 @dataclass(slots=True)
+class CarrierStream:
+    """A stream that REST has asked SignalWire for, which may not have opened its socket yet.
+
+    `theirs` is its id there, `name` the customer's. Once it is `stopped` no socket of it is taken.
+    """
+
+    sid: str
+    theirs: str
+    name: str
+    stopped: bool = False
+
+
+@dataclass(slots=True)
 class LiveCall:
     """A call of this service. `legs` holds what ends each of its legs here.
 
     `carriage` is set when SignalWire runs it, `control` while this service does. `stops` holds what
-    stops each stream that SignalWire carries, by its sid; `carrier_streams` is SignalWire's id of
-    one that REST began. `began_at`, `answered_at` and `ended_at`
+    stops each stream that SignalWire carries, by its sid; `carrier_streams` are those that REST
+    began, by their sids too. `began_at`, `answered_at` and `ended_at`
     are seconds since the epoch.
 
     `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
@@ -48,7 +61,7 @@ class LiveCall:
     left: bool = False
     carriage: Carriage | None = None
     control: CallControl | None = None
-    carrier_streams: dict[str, str] = field(default_factory=dict)
+    carrier_streams: dict[str, CarrierStream] = field(default_factory=dict)
     stops: dict[str, Callable[[], None]] = field(default_factory=dict)
     began_at: float = field(default_factory=time.time)
     answered_at: float | None = None

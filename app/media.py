@@ -62,6 +62,10 @@ def create_acceptor(service: Service) -> Acceptor:
         known = isinstance(grant, StreamGrant) and grant.context.call.has_stream(grant.stream_sid)
         if live is None or known:
             return Refusal(404, "The stream, or its call, is over.")
+        if isinstance(grant, StreamGrant):
+            begun = live.carrier_streams.get(grant.stream_sid)
+            if begun is not None and begun.stopped:
+                return Refusal(404, "The stream has been stopped before it began.")
 
         def ended(leg: SignalWireLeg | EchoLeg) -> None:
             live.legs.discard(leg.stop)

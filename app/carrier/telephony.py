@@ -16,7 +16,7 @@ from app import grants
 from app.carrier.client import SignalWireRest, foreign_id, resource
 from app.carrier.forms import machine_fields, participant_fields, recording_fields
 from app.grants import InlineGrant, PlacedGrant, UrlGrant
-from app.live import Carriage, LiveCall
+from app.live import Carriage, CarrierStream, LiveCall
 from app.routes import Route
 from app.service import Service
 from app.store.records import (
@@ -172,7 +172,7 @@ class CarriedTelephony:
                     ("AuthorizationBearerToken", link.bearer),
                 ),
             )
-            live.carrier_streams[stream_sid] = _text(answer, "sid") or link.name
+            theirs = _text(answer, "sid") or link.name
         else:
             await self._rest.command(
                 "calling.stream",
@@ -188,7 +188,8 @@ class CarriedTelephony:
                     "status_url_method": "POST",
                 },
             )
-            live.carrier_streams[stream_sid] = stream_sid
+            theirs = stream_sid
+        live.carrier_streams[stream_sid] = CarrierStream(stream_sid, theirs, stream.name or "")
         now = time.time()
         return StreamRecord(
             stream_sid, live.call.account_sid, sid, stream.name or "", "in-progress", now, now
@@ -197,31 +198,24 @@ class CarriedTelephony:
     async def stop_stream(self, sid: str, stream: str) -> StreamRecord:
         live = self._live(sid)
         carriage = _carriage(live)
-        media = live.call.stream_named(stream)
-        if media is None:
-            raise not_found(f"{sid}/Streams/{stream}")
-        identity = media.identity
-        theirs = live.carrier_streams.get(identity.stream_sid, "")
-        if theirs and carriage.language == CXML:
-            await self._rest.post(_call(carriage, "Streams", theirs), (("Status", "stopped"),))
-        elif theirs:
-            params = {"control_id": theirs}
+        stream_sid, name = _stream_named(live, stream)
+        begun = live.carrier_streams.get(stream_sid)
+        if begun is not None and carriage.language == CXML:
+            path = _call(carriage, "Streams", begun.theirs)
+            await self._rest.post(path, (("Status", "stopped"),))
+        elif begun is not None:
+            params = {"control_id": begun.theirs}
             await self._rest.command("calling.stream.stop", carriage.call_id, params)
+        if begun is not None:
+            begun.stopped = True
         # The customer's end does not wait for SignalWire's; a stream of the document has only it.
-        if stop := live.stops.get(identity.stream_sid):
+        if stop := live.stops.get(stream_sid):
             stop()
-        elif leg := live.taps.get(identity.stream_sid):
+        elif leg := live.taps.get(stream_sid):
             leg.stop()
         now = time.time()
-        return StreamRecord(
-            identity.stream_sid,
-            live.call.account_sid,
-            sid,
-            identity.name or "",
-            "stopped",
-            live.began_at,
-            now,
-        )
+        account = live.call.account_sid
+        return StreamRecord(stream_sid, account, sid, name, "stopped", live.began_at, now)
 
     # Recordings
 
@@ -386,6 +380,19 @@ class CarriedTelephony:
     def _link(self, path: str, purpose: str, grant: PlacedGrant) -> str:
         token = self._service.tokens.issue(purpose, "", grant)
         return f"{self._service.base_url}/signalwire/{path}/{token}"
+
+
+def _stream_named(live: LiveCall, name: str) -> tuple[str, str]:
+    """Sid and name of a one-way stream that runs, or that SignalWire has yet to open, by either;
+    raises Refusal (20404)."""
+    media = live.call.stream_named(name)
+    if media is not None:
+        return media.identity.stream_sid, media.identity.name or ""
+    for begun in live.carrier_streams.values():
+        known = begun.stopped or live.call.has_stream(begun.sid)
+        if name and name in (begun.sid, begun.name) and not known:
+            return begun.sid, begun.name
+    raise not_found(f"{live.call.sid}/Streams/{name}")
 
 
 def _carriage(live: LiveCall) -> Carriage:

@@ -156,11 +156,11 @@ class ServiceTelephony:
 
     async def stop_stream(self, sid: str, stream: str) -> StreamRecord:
         live = await self._in_progress(sid, "stop a stream")
+        if live.carriage is not None:
+            return await self._carrier_of(live).stop_stream(sid, stream)
         media = live.call.stream_named(stream)
         if media is None:
             raise not_found(f"{sid}/Streams/{stream}")
-        if live.carriage is not None:
-            return await self._carrier_of(live).stop_stream(sid, stream)
         self._control(live).stop_stream(stream)
         return stream_record(live.call, media, time.time())
 

@@ -15,8 +15,8 @@ Answer = str | bytes | int
 
 
 class App:
-    """`asked` has each request's path and parameters, from its form or its query; `methods` the last
-    method for each path."""
+    """`asked` has each request's path and parameters, from its form or its query; `methods` has the
+    last method for each path."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self.answers = dict(answers)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from app.store.records import CallRecord, ConferenceRecord, ParticipantRecord
 from bridge.ids import alias
@@ -234,6 +235,39 @@ async def test_a_stream_that_signalwire_opens(carried: Carried) -> None:
             assert carried.signalwire.path() == f"/Calls/{CALL_ID}/Streams/{OTHER_ID}"
             assert carried.signalwire.form() == {"Status": "stopped"}
             await next_event(socket, "stop")
+
+
+@pytest.mark.parametrize("by", ["sid", "name"])
+@pytest.mark.parametrize("language", ["cxml", "swml"])
+async def test_a_stream_that_signalwire_has_not_opened(
+    carried: Carried, language: str, by: str
+) -> None:
+    """Stopped right after it was asked for, by sid or name: SignalWire is told, and its socket is
+    not taken when it comes all the same. A second time there is nothing to stop."""
+    await (carried.webhook if language == "cxml" else carried.swml)(f"/signalwire/{language}")
+    carried.signalwire.next(sid=OTHER_ID, status="queued")
+    stream = await carried.do(
+        lambda client: client.calls(SID).streams.create(url="wss://a.example/", name="mine")
+    )
+    if language == "cxml":
+        given = carried.signalwire.form()
+        url, bearer = given["Url"], given["AuthorizationBearerToken"]
+    else:
+        given = carried.signalwire.command()["params"]
+        url, bearer = given["url"], given["authorization_bearer_token"]
+    carried.signalwire.next(sid=OTHER_ID, status="stopped")
+    its = stream.sid if by == "sid" else "mine"
+    stop = lambda client: client.calls(SID).streams(its).update(status="stopped")  # noqa: E731
+    stopped = await carried.do(stop)
+    assert (stopped.sid, stopped.status, stopped.name) == (stream.sid, "stopped", "mine")
+    if language == "cxml":
+        assert carried.signalwire.path() == f"/Calls/{CALL_ID}/Streams/{OTHER_ID}"
+    else:
+        assert carried.signalwire.command()["params"] == {"control_id": stream.sid}
+    assert await carried.refusal(stop) == (404, 20404)
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url, additional_headers={"Authorization": f"Bearer {bearer}"})
+    assert refused.value.response.status_code == 404
 
 
 async def test_a_stream_on_a_swml_call(carried: Carried) -> None:
