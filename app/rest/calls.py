@@ -12,6 +12,7 @@ from app.rest.forms import Form, read, read_query
 from app.rest.listing import Listing, equals, page, times
 from app.service import Service
 from app.store.records import CallRecord
+from app.store.store import Where
 from app.telephony.orders import (
     CallChange,
     MachineDetection,
@@ -54,7 +55,9 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
                 "ParentCallSid": "parent_sid",
             },
         )
-        wheres += times(query, "StartTime", "created_at") + times(query, "EndTime", "ended_at")
+        if began := times(query, "StartTime", "started_at", "created_at"):
+            wheres += [*began, Where("status", "queued", "not")]  # nothing has begun yet
+        wheres += times(query, "EndTime", "ended_at")
         listing = Listing("calls", f"{rendering.base(account)}/Calls", query)
         return await page(
             service.store,

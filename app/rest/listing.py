@@ -88,8 +88,9 @@ def equals(query: Form, fields: dict[str, str]) -> list[Where]:
     return [Where(field, query.text(name)) for name, field in fields.items() if query.text(name)]
 
 
-def times(query: Form, name: str, field: str) -> list[Where]:
+def times(query: Form, name: str, field: str, otherwise: str = "") -> list[Where]:
     """Conditions of a time's three parameters: itself, `<` (at or before), `>` (at or after).
+    `otherwise`: see `Where`.
 
     A date stands for its midnight in UTC; by itself, as midnight too, for the whole day, since
     libraries write one as the other. Any other time by itself is that second.
@@ -102,10 +103,13 @@ def times(query: Form, name: str, field: str) -> list[Where]:
         moment = _moment(name, value)
         at = moment.timestamp()
         if suffix:
-            wheres.append(Where(field, at, suffix))
+            wheres.append(Where(field, at, suffix, otherwise))
         else:
             length = 1 if moment.time() != time() else _DAY
-            wheres += [Where(field, at, ">"), Where(field, at + length - 1e-6, "<")]
+            wheres += [
+                Where(field, at, ">", otherwise),
+                Where(field, at + length - 1e-6, "<", otherwise),
+            ]
     return wheres
 
 

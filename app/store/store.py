@@ -35,11 +35,15 @@ _DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A condition on a field: `is`, `<` (before or at) or `>` (at or after) a value."""
+    """A condition on a field: `is`, `not`, `<` (before or at) or `>` (at or after) a value.
+
+    `otherwise` names the field that stands for it where it has no value.
+    """
 
     field: str
     value: object
     how: str = "is"
+    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +270,12 @@ class Store:
 
 
 def _condition(table: sa.Table, where: Where) -> sa.ColumnElement[bool]:
-    column: sa.Column[Any] = table.c[where.field]
+    column: sa.ColumnElement[Any] = table.c[where.field]
+    if where.otherwise:
+        column = sa.func.coalesce(column, table.c[where.otherwise])
     match where.how:
+        case "not":
+            return column != where.value
         case "<":
             return column <= where.value
         case ">":

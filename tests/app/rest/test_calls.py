@@ -119,7 +119,8 @@ async def test_filters(twilio: Twilio) -> None:
     """Each filter leaves the calls that it says; a day's bounds belong to it."""
     store = twilio.server.service.store
     store.save(record(1))
-    store.save(record(2, to="+15559999999", created_at=1_700_100_000.0))
+    began = {"created_at": 1_700_100_000.0, "started_at": 1_700_100_001.0}
+    store.save(record(2, to="+15559999999", **began))
     store.save(record(3, from_="+15558888888", status="busy"))
     for filters, found in (
         ({"to": "+15559999999"}, "2"),
@@ -130,6 +131,29 @@ async def test_filters(twilio: Twilio) -> None:
         ({"start_time_after": datetime(2023, 11, 15, tzinfo=UTC)}, "2"),
         ({"start_time_before": datetime(2023, 11, 15, tzinfo=UTC)}, "31"),
         ({"parent_call_sid": "CA" + "0" * 32}, ""),
+    ):
+        calls = await twilio.do(lambda client, f=filters: client.calls.list(**f))  # type: ignore[misc]
+        assert "".join(call.sid[-1] for call in calls) == found, filters
+
+
+async def test_the_start_that_is_shown(twilio: Twilio) -> None:
+    """`StartTime` chooses by the time that the answer shows: the call's answer, or its beginning
+    where nobody answered; a queued call has neither."""
+    store = twilio.server.service.store
+    day = 86_400.0
+    store.save(record(1, started_at=record(1).created_at + day))
+    store.save(record(2, started_at=None, status="busy"))
+    store.save(record(3, started_at=None, ended_at=None, status="queued"))
+    shown = {}
+    for call in await twilio.do(lambda client: client.calls.list()):
+        shown[call.sid[-1]] = call.start_time and call.start_time.date()
+    assert shown == {"1": date(2023, 11, 15), "2": date(2023, 11, 14), "3": None}
+    for filters, found in (
+        ({"start_time": date(2023, 11, 14)}, "2"),
+        ({"start_time": date(2023, 11, 15)}, "1"),
+        ({"start_time_after": datetime(2023, 11, 15, tzinfo=UTC)}, "1"),
+        ({"start_time_before": datetime(2023, 11, 15, tzinfo=UTC)}, "2"),
+        ({"start_time_before": datetime(2023, 11, 16, tzinfo=UTC)}, "21"),
     ):
         calls = await twilio.do(lambda client, f=filters: client.calls.list(**f))  # type: ignore[misc]
         assert "".join(call.sid[-1] for call in calls) == found, filters
