@@ -78,12 +78,12 @@ class PlacedCall:
         self._progress.tell("ringing", "ringing")
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._order.timeout, self._give_up)
-        if self._order.machine.mode:
-            self.live.call.timeline.add(
-                "placing.skipped",
-                "warning",
-                message="a local call does not find out whether a machine answers",
-            )
+        for asked, message in (
+            (self._order.machine.mode, "a local call does not find out whether a machine answers"),
+            (self._order.sip_username, "a phone here asks for no SIP credentials"),
+        ):
+            if asked:
+                self.live.call.timeline.add("placing.skipped", "warning", message=message)
         self._handset.ring(self._invitation)
 
     def _answer(self, phone: Phone) -> Talk:

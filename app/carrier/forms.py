@@ -44,8 +44,6 @@ def participant_fields(change: ParticipantChange) -> FormFields:
         *_source("Hold", change.hold_music),
         *_source("Announce", change.announce),
         *_source("Wait", change.wait_music),
-        *_flag("BeepOnExit", change.beep_on_exit),
-        *_flag("EndConferenceOnExit", change.end_on_exit),
         *(() if change.coached_sid is None else _coached(change.coached_sid)),
     )
 

@@ -13,27 +13,23 @@ from dataclasses import replace
 from typing import Any
 
 from app import grants
-from app.carrier.client import SignalWireRest, foreign_id, resource
-from app.carrier.forms import machine_fields, participant_fields, recording_fields
+from app.carrier.answers import CXML, recording_of, text
+from app.carrier.client import foreign_id, resource
+from app.carrier.conferring import CarriedConferences
+from app.carrier.forms import machine_fields, recording_fields
 from app.grants import InlineGrant, PlacedGrant, UrlGrant
 from app.live import Carriage, CarrierStream, LiveCall
 from app.routes import Route
-from app.service import Service
 from app.store.records import (
     CallRecord,
-    ConferenceRecord,
-    ParticipantRecord,
     RecordingRecord,
     StreamRecord,
 )
 from app.telephony.orders import (
     CallChange,
-    ConferenceChange,
     NewCall,
-    NewParticipant,
     NewRecording,
     NewStream,
-    ParticipantChange,
     Refusal,
     Source,
     Told,
@@ -42,18 +38,13 @@ from app.telephony.orders import (
 from app.telephony.streams import read_stream
 from app.webhooks.links import CallLinks
 from bridge.call import Parties
-from bridge.ids import alias, mint
+from bridge.ids import mint
 
-CXML = "cxml"
 _CURRENT = "Twilio.CURRENT"
 
 
-class CarriedTelephony:
+class CarriedTelephony(CarriedConferences):
     """Telephony for calls that SignalWire carries."""
-
-    def __init__(self, service: Service, rest: SignalWireRest) -> None:
-        self._service = service
-        self._rest = rest
 
     # Calls
 
@@ -97,7 +88,7 @@ class CarriedTelephony:
         machine = replace(order.machine, told=self._told(grant, order.machine.told))
         form += machine_fields(machine)
         answer = await self._rest.post(resource("Calls"), tuple(form))
-        call_id = _text(answer, "sid")
+        call_id = text(answer, "sid")
         if not call_id:
             raise Refusal(503, 20503, "SignalWire names no call in its answer")
         live = self._service.placed(
@@ -172,7 +163,7 @@ class CarriedTelephony:
                     ("AuthorizationBearerToken", link.bearer),
                 ),
             )
-            theirs = _text(answer, "sid") or link.name
+            theirs = text(answer, "sid") or link.name
         else:
             await self._rest.command(
                 "calling.stream",
@@ -229,7 +220,7 @@ class CarriedTelephony:
             )
             order = replace(order, told=replace(order.told, url=url))
         answer = await self._rest.post(_call(carriage, "Recordings"), recording_fields(order))
-        return self._recording(live, answer, "StartCallRecordingAPI")
+        return self._recording(live, answer, None, "StartCallRecordingAPI")
 
     async def change_recording(
         self, sid: str, recording: str, status: str, pause: str
@@ -245,128 +236,19 @@ class CarriedTelephony:
             theirs = foreign_id(recording, "RE")
         form = (("Status", status), ("PauseBehavior", pause))
         answer = await self._rest.post(_call(carriage, "Recordings", theirs), form)
-        return self._recording(live, answer, known.source if known else "RecordVerb")
+        return self._recording(live, answer, known, "RecordVerb")
 
-    async def change_conference_recording(
-        self, conference: str, recording: str, status: str, pause: str
+    def _recording(
+        self, live: LiveCall, answer: Mapping[str, Any], known: RecordingRecord | None, source: str
     ) -> RecordingRecord:
-        known = await self._service.store.find(RecordingRecord, recording)
-        theirs = (known.carrier_id if known else "") or foreign_id(recording, "RE")
-        path = resource("Conferences", foreign_id(conference, "CF"), "Recordings", theirs)
-        answer = await self._rest.post(path, (("Status", status), ("PauseBehavior", pause)))
-        account_sid = known.account_sid if known else self._service.settings.account_sid
-        return self._kept(answer, "Conference", account_sid, conference_sid=conference)
-
-    def _recording(self, live: LiveCall, answer: Mapping[str, Any], source: str) -> RecordingRecord:
-        return self._kept(answer, source, live.call.account_sid, call_sid=live.call.sid)
-
-    def _kept(
-        self,
-        answer: Mapping[str, Any],
-        source: str,
-        account_sid: str,
-        *,
-        call_sid: str = "",
-        conference_sid: str = "",
-    ) -> RecordingRecord:
-        """What SignalWire says of a recording, in the store."""
-        now = time.time()
-        theirs = _text(answer, "sid")
-        if not theirs:
-            raise Refusal(503, 20503, "SignalWire names no recording in its answer")
-        seconds = _text(answer, "duration")
-        record = RecordingRecord(
-            sid=alias("RE", theirs),
-            account_sid=account_sid,
-            call_sid=call_sid,
-            conference_sid=conference_sid,
-            status=_text(answer, "status") or "in-progress",
-            created_at=now,
-            updated_at=now,
-            seconds=int(seconds) if seconds.isdigit() else None,
-            channels=2 if _text(answer, "channels") == "2" else 1,
-            source=source,
-            carrier=CXML,
-            carrier_id=theirs,
-            url=self._rest.url_of(resource("Recordings", theirs)),
+        asked = known or RecordingRecord(
+            "", live.call.account_sid, live.call.sid, "", time.time(), 0.0, source=source
         )
+        record = recording_of(self._rest, answer, asked)
         self._service.store.save(record)
         return record
-
-    # Conferences
-
-    async def change_conference(self, sid: str, change: ConferenceChange) -> ConferenceRecord:
-        if change.announce is not None:
-            raise Refusal(400, 20001, "Announce to each participant: SignalWire has no other way")
-        record = await self._service.store.find(ConferenceRecord, sid)
-        path = resource("Conferences", foreign_id(sid, "CF"))
-        answer = await self._rest.post(path, (("Status", "completed"),))
-        now = time.time()
-        record = record or ConferenceRecord(
-            sid, "", _text(answer, "friendly_name"), "in-progress", now, now, carrier=CXML
-        )
-        record = replace(record, status=_text(answer, "status") or record.status, updated_at=now)
-        self._service.store.save(record)
-        return record
-
-    async def add_participant(self, conference: str, order: NewParticipant) -> ParticipantRecord:
-        raise Refusal(
-            400,
-            20001,
-            "A participant is not called by this service: create a call whose TwiML dials the"
-            " conference",
-        )
-
-    async def change_participant(
-        self, conference: str, participant: str, change: ParticipantChange
-    ) -> ParticipantRecord:
-        path = self._participant(conference, participant)
-        change = replace(
-            change,
-            hold_music=self._heard(participant, change.hold_music, "waitUrl"),
-            announce=self._heard(participant, change.announce, "url"),
-            wait_music=self._heard(participant, change.wait_music, "waitUrl"),
-            coached_sid=change.coached_sid and self._call_id(change.coached_sid),
-        )
-        answer = await self._rest.post(path, participant_fields(change))
-        known = await self._service.store.find(ParticipantRecord, conference, participant)
-        now = time.time()
-        record = replace(
-            known or ParticipantRecord(conference, participant, "", now, now),
-            updated_at=now,
-            muted=_flag(answer, "muted", known.muted if known else False),
-            hold=_flag(answer, "hold", known.hold if known else False),
-        )
-        self._service.store.save(record)
-        return record
-
-    async def remove_participant(self, conference: str, participant: str) -> None:
-        await self._rest.delete(self._participant(conference, participant))
-        self._service.store.remove(ParticipantRecord, conference, participant)
-
-    def _heard(self, participant: str, source: Source | None, attribute: str) -> Source | None:
-        """Our URL of what a participant hears aside, which must be translated."""
-        if source is None or not source.url:
-            return source
-        links = CallLinks(self._service, self._live(participant).context)
-        return Source(links.document(source.url, source.method, "Conference", attribute))
-
-    def _participant(self, conference: str, participant: str) -> str:
-        """SignalWire knows a participant by its call alone, not by a label."""
-        call_id = self._call_id(participant)
-        return resource("Conferences", foreign_id(conference, "CF"), "Participants", call_id)
-
-    def _call_id(self, sid: str) -> str:
-        live = self._service.calls.get(sid)
-        return live.carriage.call_id if live and live.carriage else foreign_id(sid, "CA")
 
     # Common
-
-    def _live(self, sid: str) -> LiveCall:
-        live = self._service.calls.get(sid)
-        if live is None:
-            raise not_found(sid)
-        return live
 
     def _told(self, grant: PlacedGrant, told: Told) -> Told:
         """Our URL in place of a callback of the customer's."""
@@ -411,13 +293,3 @@ def _cxml(live: LiveCall, what: str) -> Carriage:
 
 def _call(carriage: Carriage, *below: str) -> str:
     return resource("Calls", carriage.call_id, *below)
-
-
-def _text(answer: Mapping[str, Any], key: str) -> str:
-    value = answer.get(key)
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-
-
-def _flag(answer: Mapping[str, Any], key: str, known: bool) -> bool:
-    value = answer.get(key)
-    return value if isinstance(value, bool) else known

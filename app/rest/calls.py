@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from app.rest import rendering
 from app.rest.forms import Form, read, read_query
 from app.rest.listing import Listing, equals, page, times
+from app.rest.unsupported import NEW_CALL, NEW_RECORDING, refuse
 from app.service import Service
 from app.store.records import CallRecord
 from app.store.store import Where
@@ -102,17 +104,26 @@ def _bare(sid: str) -> str:
     return sid.removesuffix(".json")
 
 
-def new_call(account: str, form: Form, *, needs_source: bool = True) -> NewCall:
-    """The call that a form asks for. Without an URL and TwiML there is none to be made."""
+def new_call(account: str, form: Form) -> NewCall:
+    """The call that a form asks for."""
+    refuse(form, NEW_CALL)
+    source = read_source(form)
+    call = basic_call(account, form)
+    if "ApplicationSid" in form:
+        raise Refusal(400, 21218, "ApplicationSid is not valid: there are no applications here")
+    if source is None:
+        raise Refusal(400, 21205, "Url parameter is required")
+    return replace(call, source=source, machine=machine(form, "AsyncAmdStatusCallback"))
+
+
+def basic_call(
+    account: str, form: Form, recording_events: tuple[str, ...] = RECORDING_EVENTS
+) -> NewCall:
+    """The call of a form, whatever it is for; its document and machine detection left aside."""
     if "To" not in form:
         raise Refusal(400, 21201, "No 'To' number is specified")
     if "From" not in form:
         raise Refusal(400, 21213, "'From' phone number is required")
-    if "ApplicationSid" in form:
-        raise Refusal(400, 21218, "ApplicationSid is not valid: there are no applications here")
-    source = read_source(form)
-    if source is None and needs_source:
-        raise Refusal(400, 21205, "Url parameter is required")
     digits = form.text("SendDigits")
     if digits and _DIGITS.fullmatch(digits) is None:
         raise Refusal(400, 21206, "SendDigits may have 0-9, *, #, w and W, 32 of them at most")
@@ -120,15 +131,14 @@ def new_call(account: str, form: Form, *, needs_source: bool = True) -> NewCall:
         account_sid=account,
         to=form.text("To"),
         from_=form.text("From"),
-        source=source or Source(),
+        source=Source(),
         fallback=Source(form.url("FallbackUrl"), form.method("FallbackMethod")),
         told=told(form, "StatusCallback", EVENTS),
         timeout=form.number("Timeout", 1, _MAX_TIMEOUT, 21208) or 60,
         time_limit=form.number("TimeLimit", 1, _MAX_HOURS * 3600),
         send_digits=digits,
         caller_id=form.text("CallerId"),
-        recording=new_recording(form) if form.flag("Record") else None,
-        machine=_machine(form),
+        recording=new_recording(form, recording_events) if form.flag("Record") else None,
         sip_username=form.text("SipAuthUsername"),
         sip_password=form.text("SipAuthPassword"),
     )
@@ -165,23 +175,36 @@ def told(form: Form, name: str, events: tuple[str, ...]) -> Told:
     return Told(form.url(name), form.method(f"{name}Method"), form.words(f"{name}Event", events))
 
 
-def new_recording(form: Form) -> NewRecording:
+def recording_told(form: Form, name: str, events: tuple[str, ...]) -> Told:
+    """As `told`; a recording that failed is `absent` here."""
+    wanted = told(form, name, events)
+    names = ("absent" if event == "failed" else event for event in wanted.events)
+    return replace(wanted, events=tuple(dict.fromkeys(names)))
+
+
+def new_recording(form: Form, events: tuple[str, ...] = RECORDING_EVENTS) -> NewRecording:
+    refuse(form, NEW_RECORDING)
     return NewRecording(
-        told=told(form, "RecordingStatusCallback", RECORDING_EVENTS),
+        told=recording_told(form, "RecordingStatusCallback", events),
         channels=form.word("RecordingChannels", ("mono", "dual")) or "mono",
         trim=form.word("Trim", ("trim-silence", "do-not-trim")),
         track=form.word("RecordingTrack", ("inbound", "outbound", "both")) or "both",
     )
 
 
-def _machine(form: Form) -> MachineDetection:
-    callback = told(form, "AsyncAmdStatusCallback", ())
+def machine(form: Form, callback: str) -> MachineDetection:
+    """Whether to look for a machine; `callback` begins the names of who is told."""
+
+    def number(name: str, low: int, high: int) -> str:
+        form.number(f"MachineDetection{name}", low, high)
+        return form.text(f"MachineDetection{name}")
+
     return MachineDetection(
         mode=form.word("MachineDetection", ("Enable", "DetectMessageEnd"), 21207),
-        timeout=form.text("MachineDetectionTimeout"),
-        speech_threshold=form.text("MachineDetectionSpeechThreshold"),
-        speech_end_threshold=form.text("MachineDetectionSpeechEndThreshold"),
-        silence_timeout=form.text("MachineDetectionSilenceTimeout"),
+        timeout=number("Timeout", 3, 59),
+        speech_threshold=number("SpeechThreshold", 1000, 6000),
+        speech_end_threshold=number("SpeechEndThreshold", 500, 5000),
+        silence_timeout=number("SilenceTimeout", 2000, 10_000),
         background=form.word("AsyncAmd", ("true", "false")),
-        told=callback,
+        told=told(form, callback, ()),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from app.rest import rendering
-from app.rest.calls import new_call, told
+from app.rest.calls import basic_call, machine, recording_told, told
 from app.rest.forms import Form, read, read_query
 from app.rest.listing import Listing, equals, page, times
+from app.rest.unsupported import NEW_PARTICIPANT, refuse
 from app.service import Service
 from app.store.records import ConferenceRecord, ParticipantRecord
 from app.store.store import Where
@@ -156,7 +158,7 @@ def _conference_recording(form: Form) -> NewRecording | None:
     if not _RECORDED.get(form.word("ConferenceRecord", tuple(_RECORDED))):
         return None
     return NewRecording(
-        told=told(form, "ConferenceRecordingStatusCallback", _RECORDING_EVENTS),
+        told=recording_told(form, "ConferenceRecordingStatusCallback", _RECORDING_EVENTS),
         trim=form.word("ConferenceTrim", ("trim-silence", "do-not-trim")),
     )
 
@@ -175,8 +177,11 @@ def participant_change(form: Form) -> ParticipantChange:
 
 
 def new_participant(account: str, form: Form) -> NewParticipant:
+    refuse(form, NEW_PARTICIPANT)
+    form.flag("EarlyMedia")  # there is nothing to hear of a phone that rings
+    call = basic_call(account, form, _RECORDING_EVENTS)
     return NewParticipant(
-        call=new_call(account, form, needs_source=False),
+        call=replace(call, machine=machine(form, "AmdStatusCallback")),
         label=form.text("Label"),
         muted=form.flag("Muted") or False,
         beep=form.word("Beep", _BEEPS) or "true",

@@ -42,6 +42,7 @@ def create_router(service: Service, telephony: Telephony) -> APIRouter:
     @router.get("/Recordings.json")
     async def index(request: Request, account: str) -> dict[str, Any]:
         query = read_query(request)
+        query.flag("IncludeSoftDeleted")  # what is deleted here is gone
         fields = {"CallSid": "call_sid", "ConferenceSid": "conference_sid"}
         return await listed(account, query, "/Recordings", equals(query, fields))
 

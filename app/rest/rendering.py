@@ -61,6 +61,7 @@ def call(account: str, record: CallRecord) -> dict[str, Any]:
         "group_sid": None,
         "caller_name": record.caller_name or None,
         "queue_time": "0",
+        "stir_verstat": None,
         "trunk_sid": None,
         "uri": f"{path}.json",
         "subresource_uris": {

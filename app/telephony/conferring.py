@@ -183,13 +183,12 @@ def _joining(name: str, order: NewParticipant) -> str:
     response = etree.Element("Response")
     dial = etree.SubElement(response, "Dial")
     if recording is not None:
-        events = ("absent" if event == "failed" else event for event in recording.told.events)
         attributes |= {
             "record": "record-from-start",
             "trim": recording.trim,
             "recordingStatusCallback": recording.told.url,
             "recordingStatusCallbackMethod": recording.told.method if recording.told.url else "",
-            "recordingStatusCallbackEvent": " ".join(dict.fromkeys(events)),
+            "recordingStatusCallbackEvent": " ".join(recording.told.events),
         }
     given = {name: value for name, value in attributes.items() if value}
     if wait is not None:
