@@ -75,7 +75,18 @@ FORMS: dict[str, tuple[set[str], set[str]]] = {
     f"{_CONFERENCE}/Recordings/[0-9a-f-]{{36}}": ({"Status"}, {"PauseBehavior"}),
     f"{_CONFERENCE}/Participants/[0-9a-f-]{{36}}": (
         set(),
-        {"Muted", "Hold", "HoldUrl", "HoldMethod", "AnnounceUrl", "AnnounceMethod"},
+        {
+            "Muted",
+            "Hold",
+            "HoldUrl",
+            "HoldMethod",
+            "AnnounceUrl",
+            "AnnounceMethod",
+            "WaitUrl",
+            "WaitMethod",
+            "Coaching",
+            "CallSidToCoach",
+        },
     ),
 }
 """Forms by path: the fields that are needed, and those that may be there."""
@@ -156,7 +167,8 @@ def _check(request: HttpRequest) -> None:
     assert request.method == "POST"
     assert request.header("Content-Type") == "application/x-www-form-urlencoded"
     (known,) = [FORMS[one] for one in FORMS if re.fullmatch(one, path[len(_LAML) :])]
-    _check_names(set(parse_qs(request.body.decode(), strict_parsing=True)), *known)
+    sent = parse_qs(request.body.decode(), keep_blank_values=True, strict_parsing=True)
+    _check_names(set(sent), *known)
 
 
 def _check_command(request: HttpRequest) -> None:

@@ -79,6 +79,17 @@ async def test_a_call_is_placed(tmp_path: Path) -> None:
         assert recording.source == "OutboundAPI"
 
 
+async def test_what_a_phone_here_has_not(tmp_path: Path) -> None:
+    """Machine detection and SIP credentials do nothing on a local call; its timeline says so."""
+    async with at(tmp_path) as (twilio, _):
+        has(twilio, BOB, Nobody())
+        order = {"to": BOB, "from_": CALLER, "twiml": "<Response/>"}
+        more = {"machine_detection": "Enable", "sip_auth_username": "me", "sip_auth_password": "x"}
+        call = await twilio.do(lambda client: client.calls.create(**order, **more))
+        live = twilio.server.service.calls[call.sid]
+        await until_told(live.call, "placing.skipped", 2)
+
+
 @pytest.mark.parametrize(
     ("phone", "status"), [(Busy(), "busy"), (Nobody(), "no-answer"), (None, "canceled")]
 )

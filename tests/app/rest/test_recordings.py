@@ -4,17 +4,13 @@ what the library asks for reaches `Telephony`, played by a double that only note
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from app import rest
 from app.service import Service
 from app.settings import load
 from app.store.records import (
@@ -25,6 +21,7 @@ from app.store.records import (
 )
 from app.telephony import orders
 from app.telephony.orders import Source, Told
+from tests.app.rest.noting import door
 from tests.app.rest.twilio_client import ACCOUNT, Twilio
 from tests.app.running import CALLED, CALLER, client_of, serving, write_pcm
 from tests.support.peers import response, web_app
@@ -241,64 +238,6 @@ async def test_a_conference_that_runs_no_more(twilio: Twilio) -> None:
         assert await twilio.refusal(work) == (404, 20404)
 
 
-class Noting:
-    """A double of `Telephony`: it notes what is asked of it and does nothing."""
-
-    def __init__(self) -> None:
-        self.asked: list[object] = []
-
-    async def place(self, order: orders.NewCall) -> CallRecord:
-        self.asked.append(order)
-        return CallRecord(CALL, ACCOUNT, order.from_, order.to, "queued", "outbound-api", 1.0, 1.0)
-
-    async def start_recording(self, sid: str, order: orders.NewRecording) -> RecordingRecord:
-        self.asked.append((sid, order))
-        return recording(1, status="in-progress", seconds=None)
-
-    async def change_recording(self, *asked: str) -> RecordingRecord:
-        self.asked.append(asked)
-        return recording(1, status=asked[2])
-
-    async def change_conference(
-        self, sid: str, change: orders.ConferenceChange
-    ) -> ConferenceRecord:
-        self.asked.append((sid, change))
-        return ConferenceRecord(ROOM, ACCOUNT, "Room 1", "completed", 10.0, 20.0)
-
-    async def add_participant(
-        self, conference: str, order: orders.NewParticipant
-    ) -> ParticipantRecord:
-        self.asked.append((conference, order))
-        return ParticipantRecord(ROOM, CALL, ACCOUNT, 1.0, 1.0, status="queued")
-
-    async def change_participant(
-        self, conference: str, participant: str, change: orders.ParticipantChange
-    ) -> ParticipantRecord:
-        self.asked.append((conference, participant, change))
-        return ParticipantRecord(ROOM, CALL, ACCOUNT, 1.0, 1.0, muted=True)
-
-    async def remove_participant(self, conference: str, participant: str) -> None:
-        self.asked.append((conference, participant))
-
-
-@asynccontextmanager
-async def asked_by(data: dict[str, object], method: str, path: str) -> AsyncIterator[object]:
-    """What one request asks of Telephony; it has to succeed."""
-    service = Service(load(local=True))
-    noting = Noting()
-    app = FastAPI()
-    app.include_router(rest.create_router(service, noting))  # type: ignore[arg-type]
-    rest.answer_refusals(app)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://a", auth=AUTH) as client:
-        url = f"/2010-04-01/Accounts/{ACCOUNT}{path}"
-        answer = await client.request(method, url, data=data)
-        assert answer.is_success, answer.text
-    (asked,) = noting.asked
-    yield asked
-    await service.close()
-
-
 URL = "https://a.example/x"
 
 
@@ -389,7 +328,9 @@ async def test_what_is_asked_of_telephony(
     method: str, path: str, data: dict[str, object], asked: object
 ) -> None:
     """Each form is the order that it says."""
-    async with asked_by(data, method, path) as found:
+    async with door() as ask:
+        answer, found = await ask(method, path, data)
+        assert answer.is_success, answer.text
         assert found == asked
 
 
