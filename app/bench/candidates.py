@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from tempfile import mkdtemp
 from types import MappingProxyType
 
 from app.bench import machine, native, packages
@@ -135,8 +136,9 @@ async def start_service(
 ) -> AsyncIterator[Service]:
     """The service as it ships, in local mode so that it reaches apps on this machine.
 
-    `environment` is what it is started with beside that; `status`: the app asks for its streams'
-    callbacks, and no connection is kept, so that it can be counted what is left over.
+    What it keeps is in a directory of its own: several of them run at once. `environment` is what
+    it is started with beside that; `status`: the app asks for its streams' callbacks, and no
+    connection is kept, so that it can be counted what is left over.
     """
     app = App(stand.generator.port, status=status)
     async with app.serve() as voice_url:
@@ -151,6 +153,7 @@ async def start_service(
                 "TWIML_BRIDGE_SIGNALWIRE_SIGNING_KEY": SIGNING_KEY,
                 "TWIML_BRIDGE_VOICE_URL": voice_url,
                 "TWIML_BRIDGE_LOG_FORMAT": "json",
+                "TWIML_BRIDGE_DATA_DIR": mkdtemp(prefix="data-", dir=stand.directory),
                 **environment,
             },
             on_error=True,

@@ -38,8 +38,10 @@ def record(*arguments: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def short_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here is about figures: windows are short, and a disturbed stage is as good as any."""
+    """Nothing here is about figures: windows are short, a disturbed stage is as good as any, and
+    on a busy machine a quick run may take its time."""
     monkeypatch.setattr("app.bench.media.REPEATS", 0)
+    monkeypatch.setattr("app.bench.media.QUICK", 600.0)
     monkeypatch.setattr(Plan, "window", Window(warm=5, rest=3, frames=10))
 
 
