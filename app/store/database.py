@@ -75,8 +75,6 @@ def prepare(settings: Settings) -> None:
 
 
 def _migrated(url: URL) -> Engine:
-    from alembic.util.exc import CommandError  # noqa: PLC0415 -- only who keeps a database needs it
-
     try:
         engine = _connect(url)
     except (ImportError, sa.exc.NoSuchModuleError) as error:
@@ -86,8 +84,9 @@ def _migrated(url: URL) -> Engine:
         ) from error
     try:
         with engine.begin() as connection:
-            _migrate(connection)
-    except CommandError as error:
+            if not _is_current(connection):
+                _migrate(connection)
+    except _NewerError as error:
         engine.dispose()
         raise SettingsError(
             f"{_SETTING}: {shown(url)} was made by a newer version of twiml-bridge"
@@ -164,14 +163,34 @@ def _connect(url: URL) -> Engine:
     return engine
 
 
+class _NewerError(Exception):
+    """The database has a version that is not known here."""
+
+
+def _is_current(connection: sa.Connection) -> bool:
+    """Whether the last of the migrations, which are numbered, was the last that the database had.
+
+    Known without alembic, which takes longer to import than most services to open their database.
+    """
+    newest = max(path.name.partition("_")[0] for path in _MIGRATIONS.glob("versions/[0-9]*_*.py"))
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return False
+    return bool(connection.scalar(sa.text("select version_num from alembic_version")) == newest)
+
+
 def _migrate(connection: sa.Connection) -> None:
-    from alembic import command  # noqa: PLC0415 -- as above
+    """Raises _NewerError."""
+    from alembic import command  # noqa: PLC0415 -- see _is_current
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise _NewerError(str(error)) from error
 
 
 def _reason(url: URL, error: BaseException) -> str:

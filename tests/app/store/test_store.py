@@ -223,6 +223,23 @@ async def test_migrations_make_the_tables_of_the_code() -> None:
     engine.dispose()
 
 
+async def test_only_what_is_not_current_is_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that all migrations have seen is opened as it is; another is not."""
+    async with opened():
+        pass
+
+    def migrate(_: sa.Connection) -> None:
+        raise OSError("a migration")
+
+    monkeypatch.setattr("app.store.database._migrate", migrate)
+    async with opened() as store:
+        store.save(call(1))
+    with database_of(DATA) as database:
+        database.execute("update alembic_version set version_num = '0000'")
+    with pytest.raises(SettingsError, match="a migration"):
+        open_store(load(local=True, data_dir=DATA))
+
+
 async def test_a_newer_database_is_refused() -> None:
     """A database of a version that is not known yet is left alone, with a clear message."""
     async with opened():
