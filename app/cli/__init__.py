@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -77,7 +79,8 @@ def serve(
         if demo:
             fail("--demo shows one process: leave --workers out")
         raise typer.Exit(_supervise(chosen))
-    from app.cli.serve import serve_until_stopped  # noqa: PLC0415 -- keeps --help fast
+    with _importing():
+        from app.cli.serve import serve_until_stopped  # noqa: PLC0415 -- keeps --help fast
 
     raise typer.Exit(run(serve_until_stopped(chosen, demo=demo)))
 
@@ -87,7 +90,8 @@ def demo(
     port: Annotated[int, typer.Option(help="Port for the service; 0 takes a free one.")] = 0,
 ) -> None:
     """Start the service, make the demonstration call, and exit: 0 when it went through whole."""
-    from app.cli.serve import serve_one_demo  # noqa: PLC0415
+    with _importing():
+        from app.cli.serve import serve_one_demo  # noqa: PLC0415
 
     chosen = _settings(local=True, port=port, log_format="console", log_level="error")
     raise typer.Exit(run(serve_one_demo(chosen)))
@@ -117,13 +121,14 @@ def call(
     ] = None,
 ) -> None:
     """Call an app from this machine, with no account: a phone made of two WAV files."""
-    from app.agent import CALLER_WAV  # noqa: PLC0415
-    from app.cli.call import CallRequest, place_call  # noqa: PLC0415
-
     method = _method(method)
     presses = [_PRESS.fullmatch(key) for key in press or ()]
     if not all(presses):
         fail("--press is a key, @ and seconds after the answer, such as 5@2.5")
+    with _importing():
+        from app.agent import CALLER_WAV  # noqa: PLC0415
+        from app.cli.call import CallRequest, place_call  # noqa: PLC0415
+
     keys = tuple((float(key[2]), key[1]) for key in presses if key)
     # The timeline is the output: nothing is to be said twice.
     chosen = _settings(local=True, log_format="console", log_level="critical")
@@ -212,6 +217,17 @@ def translate(
         raise typer.Exit(show(target, to, into, rules, _asker(target), as_json=as_json))
 
 
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Without the garbage collector, which would go through all that is imported ever again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end on uvloop, where there is one; settings that do not work end it with 2."""
     from app.loop import run_on_loop  # noqa: PLC0415
@@ -225,7 +241,9 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 def _supervise(settings: Settings) -> int:
     from app.settings import SettingsError  # noqa: PLC0415
-    from app.workers.supervisor import supervise  # noqa: PLC0415
+
+    with _importing():
+        from app.workers.supervisor import supervise  # noqa: PLC0415
 
     try:
         return supervise(settings)
