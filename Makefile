@@ -5,7 +5,12 @@ PYTHON ?=
 PYTEST_ARGS ?=
 FUZZ_MINUTES ?= 10
 FUZZ_SEED ?=
+# Tests wait about as much as they compute: half as many processes again as processors.
+TEST_PROCESSES ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) * 3 / 2 )))
 BIN := $(VENV)/bin
+# The tests start the service some hundred times: what Python has compiled is kept.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest \
+  -n $(TEST_PROCESSES) --dist worksteal
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
@@ -21,7 +26,7 @@ demo: $(VENV)/.installed ## the same, and exit: 0 when the call went through who
 test: lint types imports tests ## lint, types, import rules and tests
 
 tests: $(VENV)/.installed-dev ## only the tests (PYTEST_ARGS="-k name")
-	$(BIN)/python -m pytest -n auto -m "not node and not pipecat" $(PYTEST_ARGS)
+	$(PYTEST) -m "not node and not pipecat" $(PYTEST_ARGS)
 
 test-all: $(VENV)/.installed-dev ## the groups with real peers; names what it has to leave out
 	@scripts/groups.sh
@@ -33,7 +38,7 @@ fuzz: $(VENV)/.installed-dev ## read and translate random documents (FUZZ_MINUTE
 	@$(BIN)/python -m tests.twiml.fuzz --minutes $(FUZZ_MINUTES) $(addprefix --seed ,$(FUZZ_SEED))
 
 contracts: $(VENV)/.installed-dev ## the tests that prove a contract's lines, and what is open
-	@$(BIN)/python -m pytest -q -n auto --contracts $(PYTEST_ARGS)
+	@$(PYTEST) -q --contracts $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff and hadolint
 	$(BIN)/ruff check .

@@ -15,12 +15,6 @@ from tests.e2e.test_streams import tone
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture(scope="module", params=["picows", "websockets"])
-def media_engine(request: pytest.FixtureRequest) -> str:
-    """With either engine."""
-    return str(request.param)
-
-
 CALLS = 200
 FRAMES = 100
 
