@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ import structlog
 from bridge.audio import read_wav
 from bridge.phone import Phone, TapePhone
 from twiml.script import LegStatus
+
+MAX_TAPE_BYTES = 16 * 1024 * 1024
+"""Largest WAV file that a phone is made of: half an hour of mu-law."""
 
 log = structlog.get_logger("phones")
 
@@ -76,10 +80,16 @@ class Tape:
 
     path: Path
     patience_ms: int = 2_000
+    _reading: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def ring(self, invitation: Invitation) -> None:
+        reading = asyncio.create_task(self._ring(invitation))
+        self._reading[invitation.call_sid] = reading
+        reading.add_done_callback(lambda _: self._reading.pop(invitation.call_sid, None))
+
+    async def _ring(self, invitation: Invitation) -> None:
         try:
-            audio = read_wav(self.path)
+            audio = await asyncio.to_thread(read_wav, self.path, max_bytes=MAX_TAPE_BYTES)
         except (OSError, ValueError) as error:
             log.warning("a phone has no tape", path=str(self.path), why=str(error))
             invitation.decline(LegStatus.FAILED)
@@ -88,7 +98,8 @@ class Tape:
         phone.finished = invitation.answer(phone).hang_up
 
     def stop_ringing(self, invitation: Invitation) -> None:
-        """It never rings for long."""
+        if reading := self._reading.get(invitation.call_sid):
+            reading.cancel()
 
 
 @dataclass(slots=True)
@@ -97,7 +108,8 @@ class Directory:
 
     `names` maps what is dialled (`+15550001111`, `client:bob`, `sip:bob@example.com`) to who is
     meant: the name of a connected phone, `busy`, `no-answer`, or `wav:` and a file. What is not in
-    it means the connected phone of that name, without `client:` or `sip:`.
+    it means the connected phone of that name, without `client:` or `sip:`, and nothing else: what
+    is dialled comes from outside, and must not name files.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +119,9 @@ class Directory:
         """`kind` is `number`, `client` or `sip`; None when there is nobody of that name."""
         bare = address.removeprefix("sip:").removeprefix("client:").partition(";")[0]
         dialled = address if kind == "number" or address != bare else f"{kind}:{address}"
-        meant = self.names.get(dialled) or self.names.get(address) or bare
+        meant = self.names.get(dialled) or self.names.get(address)
+        if meant is None:
+            return self.connected.get(bare)
         if meant == "busy":
             return Busy()
         if meant == "no-answer":

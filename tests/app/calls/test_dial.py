@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.agent import CALLER_WAV
-from app.calls.handsets import Busy, Nobody
+from app.calls.handsets import MAX_TAPE_BYTES, Busy, Nobody
 from bridge.audio import read_wav
 from bridge.call import CallStatus
 from tests.app.calls.house import Handset, House, at_home, sounding
@@ -130,6 +130,56 @@ def test_names_of_the_settings(tmp_path: Path) -> None:
     }
     endings = dict.fromkeys(("/one", "/two", "/three"), "<Hangup/>")
     at_home(main, tmp_path, endings, phones=json.dumps(names))
+
+
+@pytest.mark.parametrize("dialled", ["busy", "no-answer", f"wav:{CALLER_WAV}"])
+def test_words_of_the_settings_are_no_names(tmp_path: Path, dialled: str) -> None:
+    """What stands for nobody in particular does so as a value of the settings only: dialled, it is
+    the name of a phone, which is not there, and no file is opened."""
+
+    async def main(home: House) -> None:
+        await home.call(f'<Dial action="/after"><Client>{dialled}</Client></Dial>')
+        await home.call(f'<Dial action="/after"><Sip>sip:{dialled}</Sip></Dial>')
+        assert [form["DialCallStatus"] for form in home.app.forms("/after")] == ["failed"] * 2
+        assert home.service.exchange.directory.look_up(dialled) is None
+        bob = home.has(dialled, Handset(hangs_up=1))
+        await home.call(f'<Dial action="/after"><Client>{dialled}</Client></Dial>')
+        assert len(bob.rung) == 1
+
+    at_home(main, tmp_path, AFTER)
+
+
+def test_a_tape_that_cannot_be_played(tmp_path: Path) -> None:
+    """A phone whose file is not there, or no audio, or too large, fails; the call goes on."""
+    wrong, large = tmp_path / "wrong.wav", tmp_path / "large.wav"
+    wrong.write_text("no audio")
+    with large.open("wb") as file:
+        file.truncate(MAX_TAPE_BYTES + 1)
+
+    async def main(home: House) -> None:
+        for name in ("missing", "wrong", "large"):
+            await home.call(f'<Dial action="/after"><Client>{name}</Client></Dial>')
+        assert [form["DialCallStatus"] for form in home.app.forms("/after")] == ["failed"] * 3
+
+    names = {
+        f"client:{name}": f"wav:{tmp_path / name}.wav" for name in ("missing", "wrong", "large")
+    }
+    at_home(main, tmp_path, AFTER, phones=json.dumps(names))
+
+
+def test_the_caller_gives_up_before_a_tape_is_read(tmp_path: Path) -> None:
+    """A tape that is still being read when the caller hangs up never answers."""
+
+    async def main(home: House) -> None:
+        call = home.begin("<Dial><Client>tape</Client></Dial>")
+        begun = await call.until("leg.began")
+        call.hang_up()
+        await call.over()
+        leg = home.service.ended[begun["leg"]].call
+        assert leg.status is CallStatus.CANCELED
+        assert not [entry for entry in leg.timeline.entries if entry.kind == "call.answered"]
+
+    at_home(main, tmp_path, phones=json.dumps({"client:tape": f"wav:{CALLER_WAV}"}))
 
 
 def test_all_at_once(tmp_path: Path) -> None:
