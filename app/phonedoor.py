@@ -114,6 +114,8 @@ def _dial(service: Service, name: str, phone: SoftPhone, order: Order) -> tuple[
     url = order.url or ("" if order.twiml else route.voice_url)
     if not (url or order.twiml):
         raise ValueError("give a url, twiml, or a number with an app in the settings")
+    if any(_is_broken(text) for text in (order.to, url, order.twiml)):
+        raise ValueError("url, twiml and to are texts of whole characters")
     if service.full:
         raise ValueError("the service is full")
     call_sid = mint("CA", service.engine.random_bytes)
@@ -128,3 +130,8 @@ def _dial(service: Service, name: str, phone: SoftPhone, order: Order) -> tuple[
         method = "POST" if order.url else route.voice_method
         service.background(own.run(url, method))
     return call_sid, Talk(own.line.press, lambda: own.hang_up("caller"))
+
+
+def _is_broken(text: str) -> bool:
+    """Whether it has half of a character, which JSON can write and nothing else can hold."""
+    return any("\ud800" <= character <= "\udfff" for character in text)

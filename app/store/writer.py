@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
@@ -27,7 +28,9 @@ class Writer:
     """Carries operations out in the order they were given, in batches.
 
     `make` turns a batch of entries into operations, so that entries of one kind become one
-    statement. A batch that fails is tried again, as a whole, until it goes through or `close`.
+    statement. A batch that fails is written entry by entry: what the database will never take is
+    dropped, counted and logged, so that it stands in nobody's way. Where the database itself fails
+    the rest is tried again, until it goes through or `close`.
     """
 
     def __init__(
@@ -91,21 +94,23 @@ class Writer:
             log.error("state was lost: the database could not be written to", count=self.lost)
 
     async def _run(self) -> None:
-        if not self._closing:
-            await asyncio.sleep(_GATHER_SECONDS)
-        while self._entries:
-            batch = [self._entries[at] for at in range(min(len(self._entries), _MAX_BATCH))]
-            whole = await self._write([entry for entry, _ in batch])
-            for _, written in batch:
-                _release(written)
-            if whole:
-                self.failures = 0
-                self._drop(batch)
-            elif self._closing:
-                break
-            else:
-                await asyncio.sleep(_RETRY_SECONDS)
-        self._task = None
+        try:
+            if not self._closing:
+                await asyncio.sleep(_GATHER_SECONDS)
+            while self._entries:
+                batch = [self._entries[at] for at in range(min(len(self._entries), _MAX_BATCH))]
+                seen_to = await self._write([entry for entry, _ in batch])
+                for _, written in batch:
+                    _release(written)
+                self._drop(batch[:seen_to])
+                if seen_to == len(batch):
+                    self.failures = 0
+                elif self._closing:
+                    break
+                else:
+                    await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            self._task = None
 
     def _drop(self, batch: list[tuple[object, asyncio.Future[None] | None]]) -> None:
         """Forget what is written; some of it may have been lost for want of room meanwhile."""
@@ -113,27 +118,71 @@ class Writer:
         while self._entries and id(self._entries[0]) in done:
             self._entries.popleft()
 
-    async def _write(self, entries: list[object]) -> bool:
+    async def _write(self, entries: list[object]) -> int:
+        """How many of them have been seen to: written, or found to be impossible to write."""
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._thread, self._carry_out, entries)
-        except sa.exc.SQLAlchemyError as error:
+        except Exception:  # noqa: BLE001 -- told of below, by what comes of each entry
+            tried = await loop.run_in_executor(self._thread, self._one_by_one, entries)
+        else:
+            return len(entries)
+        self.lost += len(tried.impossible)
+        for entry, error in tried.impossible:
+            # Values and the driver's words are the customer's: only kinds are logged.
+            log.error("what cannot be written is lost", what=_kind(entry), why=_kind(error))
+        if tried.trouble is not None:
             self.failures += 1
             if self.failures == 1:
-                # The statement's values are the customer's: only the kind of error is logged.
-                log.exception(
+                log.error(
                     "the database cannot be written to; trying again",
-                    kind=type(getattr(error, "orig", error)).__name__,
+                    kind=_kind(tried.trouble),
                     waiting=len(self._entries),
-                    exc_info=False,
                 )
-            return False
-        return True
+        return tried.seen_to
 
     def _carry_out(self, entries: list[object]) -> None:
         with self._engine.begin() as connection:
             for operation in self._make(entries):
                 operation(connection)
+
+    def _one_by_one(self, entries: list[object]) -> _Tried:
+        """Up to the first that fails for no fault of its own; what follows may depend on it."""
+        impossible: list[tuple[object, Exception]] = []
+        for at, entry in enumerate(entries):
+            try:
+                self._carry_out([entry])
+            except Exception as error:  # noqa: BLE001 -- it is kept and logged
+                if not _is_entrys_own(error):
+                    return _Tried(at, impossible, error)
+                impossible.append((entry, error))
+        return _Tried(len(entries), impossible)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What became of entries that were written one by one: how many were seen to, those of them
+    that are impossible, and why the others were not come to."""
+
+    seen_to: int
+    impossible: list[tuple[object, Exception]]
+    trouble: Exception | None = None
+
+
+def _is_entrys_own(error: Exception) -> bool:
+    """Whether an entry will fail always: its values are refused, or cannot be sent at all.
+
+    Anything else that a database says may pass: a lock, a lost connection, missing rights.
+    """
+    if isinstance(error, (sa.exc.DataError, sa.exc.IntegrityError)):
+        return True
+    return not isinstance(error, (sa.exc.SQLAlchemyError, OSError))
+
+
+def _kind(thing: object) -> str:
+    """What an entry or an error is, without its values."""
+    inner = getattr(thing, "orig", None) or getattr(thing, "record", None)
+    return type(thing if inner is None else inner).__name__
 
 
 def _release(written: asyncio.Future[None] | None) -> None:

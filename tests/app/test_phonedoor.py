@@ -181,6 +181,7 @@ async def test_a_phone_that_does_not_read() -> None:
         '{"event": "digits", "digits": "x"}',
         '{"event": "dial"}',
         '{"event": "dial", "url": 1}',
+        '{"event": "dial", "to": "\\ud800", "twiml": "<Response/>"}',
     ],
 )
 async def test_mistakes(text: str) -> None:

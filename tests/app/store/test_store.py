@@ -300,6 +300,54 @@ async def test_writing_goes_on_after_trouble() -> None:
         assert len(await store.undelivered(9)) == 1
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        call(2, to="\ud800"),
+        replace(RECORDS[2], sid="RE" + "2" * 32, seconds=2**70),
+        call(2, status="refused"),
+    ],
+    ids=["no text", "too large", "refused by the database"],
+)
+async def test_what_cannot_be_written_stands_in_nobodys_way(bad: Record) -> None:
+    """A record that no database takes, or that this one refuses, is dropped and counted; all that
+    came with it is written, and so is what comes later, in order."""
+    async with opened() as store:
+        with database_of(DATA) as other:
+            other.execute(
+                "create trigger picky before insert on calls when new.status = 'refused'"
+                " begin select raise(abort, 'no'); end"
+            )
+        store.save(call(1, status="ringing"))
+        store.save(bad)
+        store.save(call(1))
+        kept = store.keep(letter(1))
+        async with asyncio.timeout(20):
+            await kept
+            await store.flush()
+            assert await store.find(CallRecord, call(1).sid) == call(1)
+            store.save(call(3))
+            assert await store.find(type(bad), *key_of(bad)) is None
+        assert (store.lost, store.waiting) == (1, 0)
+    async with opened() as store:
+        assert await store.find(CallRecord, call(3).sid) == call(3)
+        assert [one for _, one in await store.undelivered(9)] == [letter(1)]
+
+
+async def test_trouble_that_outlives_the_process_is_counted() -> None:
+    """What could not be written by the end is lost, but for what was written before it."""
+    store = open_store(load(local=True, data_dir=DATA))
+    with database_of(DATA) as other:
+        other.execute("alter table streams rename to streams_away")
+        store.save(call(1))
+        store.save(RECORDS[1])
+        await store.close()
+        other.execute("alter table streams_away rename to streams")
+    assert store.lost == 1
+    async with opened() as store:
+        assert await store.find(CallRecord, call(1).sid) == call(1)
+
+
 async def test_what_comes_together_is_written_together() -> None:
     """Two hundred calls that begin at once, each with a callback, cost a few transactions, and the
     event loop none of them: they run on a thread of their own."""
