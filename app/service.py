@@ -283,11 +283,14 @@ class Service:
     async def _sweep(self) -> None:
         next_purge = time.monotonic()
         while True:
-            if time.monotonic() >= next_purge:
-                await purge(self.store, self.settings)
-                next_purge = time.monotonic() + PURGE_SECONDS
+            try:
+                self.sweep()
+                if time.monotonic() >= next_purge:
+                    next_purge = time.monotonic() + PURGE_SECONDS
+                    await purge(self.store, self.settings)
+            except Exception:
+                log.exception("housekeeping failed; it is tried again")
             await asyncio.sleep(60)
-            self.sweep()
 
     def sweep(self) -> None:
         """End calls that have outlived the longest time a call may last, or that seem to be over.

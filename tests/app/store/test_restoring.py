@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import wave
 from dataclasses import replace
@@ -20,7 +21,9 @@ from app.workers.board import Board
 from app.workers.siblings import Seat
 from bridge.engine.sender import Letter
 from bridge.sound.recording import WavFile
-from tests.app.store.test_store import ACCOUNT, DATA, call, opened
+from tests.app.running import new_call, until_told
+from tests.app.store.test_store import ACCOUNT, DATA, call, database_of, opened
+from tests.support.virtual import run_virtually
 
 FOLDER = DATA / "recordings"
 SECOND = bytes(range(250)) * 64
@@ -187,6 +190,24 @@ def migrate(store: Store, to: str) -> None:
             connection.execute(sa.text(f"alter table {table} drop column instance"))
         config.attributes["connection"] = connection
         command.stamp(config, to)
+
+
+def test_housekeeping_goes_on_after_trouble() -> None:
+    """A database that fails while what is old is deleted keeps no call from expiring."""
+
+    async def main() -> None:
+        settings = load(local=True, data_dir=DATA, call_hours=1e-9)
+        service = Service(settings, open_store(settings))
+        with database_of(DATA) as other:
+            other.execute("alter table callbacks rename to callbacks_away")
+            service.start()
+            for number in (1, 2):
+                async with asyncio.timeout(300):
+                    await until_told(new_call(service, number), "call.ended")
+            other.execute("alter table callbacks_away rename to callbacks")
+        await service.close()
+
+    run_virtually(main, grace=0.5)
 
 
 def letter(number: int) -> Letter:
