@@ -7,6 +7,7 @@ import hmac
 import time
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
 import structlog
 from uvicorn.config import Config
@@ -26,6 +27,7 @@ from bridge.engine.sockets import Acceptor, Handler, Refusal
 from bridge.engine.websocket import WebSocket
 
 PREFIX = "/media/"
+PHONES = "/phone/"
 PURPOSES = (grants.MEDIA, grants.BARE_MEDIA, grants.TAP)
 _MAX_CARRIER_MESSAGE = 1024 * 1024
 
@@ -147,7 +149,10 @@ def media_protocol(service: Service) -> type[asyncio.Protocol]:
                 self._inner.connection_lost(exc)
 
         def _choose(self, request: bytes) -> asyncio.Protocol:
-            path = request.partition(b"\r\n")[0].split(b" ")[1].decode("latin-1")
+            path = path_of(request)
+            siblings = service.siblings
+            if siblings and siblings.place != siblings.home and unquote(path).startswith(PHONES):
+                return Passing(service, siblings.home, NO_PHONES)
             if not path.startswith(PREFIX):
                 return WebSocketsSansIOProtocol(*self._settings)
             if service.siblings:
@@ -174,19 +179,29 @@ def _new_socket(service: Service, acceptor: Acceptor) -> WebSocket:
     )
 
 
+def path_of(request: bytes) -> str:
+    """The target of an HTTP request."""
+    return request.partition(b"\r\n")[0].split(b" ")[1].decode("latin-1")
+
+
 def _token(path: str) -> str:
     return path.partition("?")[0].removeprefix(PREFIX)
 
 
-class Passing(asyncio.Protocol):
-    """A media socket on its way to the worker of its call. What follows the request is not read.
+NO_STREAM = Refusal(404, f"No such stream: {GONE}.")
+NO_PHONES = Refusal(503, "The worker that has the phones is away: connect again.")
 
-    When that worker is no more, the handshake is refused from here.
+
+class Passing(asyncio.Protocol):
+    """A socket on its way to the worker where it belongs. What follows the request is not read.
+
+    When that worker is no more, the handshake is refused from here, as `gone` says.
     """
 
-    def __init__(self, service: Service, place: Place) -> None:
+    def __init__(self, service: Service, place: Place, gone: Refusal = NO_STREAM) -> None:
         self._service = service
         self._place = place
+        self._gone = gone
         self._transport: asyncio.Transport | None = None
         self._request = b""
         self._giving: asyncio.Task[None] | None = None
@@ -205,26 +220,26 @@ class Passing(asyncio.Protocol):
         siblings, number = self._service.siblings, self._place.number
         try:
             if not siblings.is_alive(self._place):
-                self._refuse(GONE)
+                self._refuse(self._gone)
                 return
             descriptor = self._transport.get_extra_info("socket").fileno()
             await give(siblings.seat.hatch(number), descriptor, self._request)
         except TimeoutError:
             siblings.moves.sockets_refused += 1
-            log.error("a worker does not take a media socket", about=number)  # noqa: TRY400
+            log.error("a worker does not take a socket", about=number)  # noqa: TRY400
         except OSError as error:
             gone = isinstance(error, (ConnectionError, FileNotFoundError))
-            self._refuse(GONE if gone else str(error))
+            passed = Refusal(self._gone.status, f"It cannot be passed on: {error}.")
+            self._refuse(self._gone if gone else passed)
             return
         else:
             siblings.moves.sockets_given += 1
         self._transport.abort()  # this end only: the connection lives where it was taken
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         assert self._transport is not None
         self._service.siblings.moves.sockets_refused += 1
-        log.warning("media socket refused", why=why)
-        refusal = Refusal(404, f"No such stream: {why}.")
+        log.warning("socket refused", why=refusal.text)
         protocol = _new_socket(self._service, lambda _path, _headers: refusal)
         protocol.connection_made(self._transport)
         self._transport.set_protocol(protocol)
@@ -233,9 +248,9 @@ class Passing(asyncio.Protocol):
 
 
 class Arriving(asyncio.Protocol):
-    """A media socket that has come from another worker, with the request that was read there."""
+    """A socket that has come from another worker, with the request that was read there."""
 
-    def __init__(self, protocol: WebSocket, request: bytes) -> None:
+    def __init__(self, protocol: asyncio.Protocol, request: bytes) -> None:
         self._protocol = protocol
         self._request = request
 

@@ -6,6 +6,9 @@ import hashlib
 from dataclasses import dataclass
 
 MAX_WORKERS = 64
+HOME = 0
+"""The worker in which all calls live that this service runs itself, with the phones that they ring,
+their conferences and their queues: what has to meet is in one process."""
 _LIVES = 256
 
 

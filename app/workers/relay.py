@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import httpx
 import orjson
@@ -17,10 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app import grants
+from app.rest import rendering
 from app.service import Service
+from app.telephony.orders import Refusal
 from app.webhooks.swmlcall import read_call
 from app.webhooks.trust import FORM, JSON, MAX_BODY, content_type_of
-from app.workers.place import Place
+from app.workers.place import HOME, Place
+from app.workers.resources import REST, subject_of
 from app.workers.siblings import ASKED, GONE
 from bridge.ids import alias
 
@@ -38,11 +41,19 @@ _PURPOSES = {
     "stream": grants.STREAM_STATUS,
     "event": grants.EVENT,
     "play": grants.PLAY,
+    "placed": grants.PLACED,
+    "placed-status": grants.PLACED_STATUS,
+    "placed-callback": grants.PLACED_CALLBACK,
+    "inline": grants.INLINE,
 }
 """What the token is for that stands after these in a path."""
 _NAMING = frozenset({"cxml", "swml", "status"})
 """Paths that stand alone: the body names the call."""
 _CLIENT = b"x-twiml-bridge-client"
+_KNOWS = "/knows/"
+"""Where a sibling asks whether a worker has a call or a conference; nothing after it: only that the
+worker writes down what it has to."""
+_READING = ("GET", "HEAD")
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 _TIMEOUT = httpx.Timeout(60.0, connect=2.0)
 """Longer than any request here may take to be answered."""
@@ -59,6 +70,9 @@ class Relay:
         self._siblings = service.siblings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(REST):
+            await self._to_subject(scope, receive, send)
+            return
         if scope["type"] != "http" or not scope["path"].startswith(_PREFIX):
             await self._app(scope, receive, send)
             return
@@ -110,6 +124,43 @@ class Relay:
             self._siblings.board.stray(self._siblings.number)
         await self._app(scope, body.receive, send)
 
+    async def _to_subject(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """On to the worker that has what a REST request is about, or the phone that is to ring.
+
+        What nobody has is answered here, from what all have written down by now.
+        """
+        method = scope["method"]
+        subject = subject_of(method, scope["path"])
+        if subject.rings:
+            # There are phones in local mode only. Which are connected, their own worker knows.
+            number = HOME if self._service.settings.local else self._siblings.number
+            silent = ""
+        else:
+            number, silent = await self._who_knows(subject.keys)
+        if number == self._siblings.number and (not silent or method in _READING):
+            await self._app(scope, receive, send)
+            return
+        body = await _Body.read(receive)
+        if body.whole is None:  # too large, as the app will say
+            await self._app(scope, body.receive, send)
+        elif silent or not await self._relay(number, scope, body.whole, send):
+            why = silent or f"worker {number} cannot be reached"
+            await _refusal(scope, 503, f"Try again: {why}")(scope, _nothing, send)
+
+    async def _who_knows(self, keys: tuple[str, ...]) -> tuple[int, str]:
+        """The worker that has what one of these names, or this one; and why another which might
+        have it does not say. All have then written down what they have to."""
+        own = self._siblings.number
+        if any(knows(self._service, key) for key in keys):
+            return own, ""
+        silent = ""
+        for key in keys or ("",):
+            for answer in await self._siblings.ask(f"{_KNOWS}{quote(key, safe='')}"):
+                if answer.status == 204:
+                    return answer.worker, ""
+                silent = silent or (answer.error if key else "")
+        return own, silent
+
     async def _relay(self, number: int, scope: Scope, body: bytes, send: Send) -> bool:
         """Have a request answered by a sibling; False when it has not been reached."""
         moves = self._siblings.moves
@@ -147,7 +198,7 @@ class Relay:
                 "a worker failed while it answered", about=number, why=why
             )
             if not began:  # else uvicorn drops the connection, so that nobody takes it for whole
-                answer_502 = JSONResponse({"detail": f"The call's worker failed: {why}."}, 502)
+                answer_502 = _refusal(scope, 502, f"The call's worker failed: {why}.")
                 await answer_502(scope, _nothing, send)
         return True
 
@@ -176,7 +227,30 @@ class Door:
                 scope, receive, send
             )
             return
+        key = scope["path"].removeprefix(_KNOWS)
+        if key != scope["path"]:
+            await self._service.store.flush()
+            found = bool(key) and knows(self._service, key)
+            await Response(status_code=204 if found else 404)(scope, receive, send)
+            return
         await self._app({**scope, "client": None, ASKED: True}, receive, send)
+
+
+def knows(service: Service, key: str) -> bool:
+    """Whether a call or a conference of our own, by its sid, is in this worker; the call may have
+    ended of late."""
+    return (
+        key in service.calls
+        or key in service.ended
+        or service.exchange.conferences.find(key) is not None
+    )
+
+
+def _refusal(scope: Scope, status: int, why: str) -> JSONResponse:
+    """An error in the form of the door that a request came in by."""
+    if scope["path"].startswith(REST):
+        return JSONResponse(rendering.error(Refusal(status, 20503, why)), status)
+    return JSONResponse({"detail": why}, status)
 
 
 class _Body:

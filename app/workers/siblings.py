@@ -18,7 +18,7 @@ import structlog
 from starlette.requests import Request
 
 from app.workers.board import Board
-from app.workers.place import Place, ranked
+from app.workers.place import HOME, Place, ranked
 
 PATIENCE = 2.0
 """Seconds that a sibling has to answer a question."""
@@ -116,6 +116,11 @@ class Siblings:
         return self.count > 1
 
     # Who has what
+
+    @property
+    def home(self) -> Place:
+        """Where phones and the service's own calls are, as it lives now."""
+        return Place(HOME, self.board.life(HOME) % 256)
 
     def is_alive(self, place: Place) -> bool:
         """Whether that life of that worker has not ended."""

@@ -11,11 +11,12 @@ from contextlib import suppress
 
 import structlog
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app import logs
 from app.loop import run_on_loop
 from app.main import Server
-from app.media import Arriving, socket_maker
+from app.media import PREFIX, Arriving, path_of, socket_maker
 from app.service import Service
 from app.settings import Settings, SettingsError
 from app.store import open_store
@@ -118,12 +119,17 @@ class WorkerServer(Server):
         self._beating.cancel()
 
     async def _take(self, given: socket.socket, request: bytes) -> None:
-        """A media socket that came in at a sibling is a stream of ours."""
-        make = socket_maker(self.service)
+        """A socket that came in at a sibling is a stream of a call here, or a phone."""
+        media = path_of(request).startswith(PREFIX)
+        make = socket_maker(self.service) if media else self._new_socket
         await asyncio.get_running_loop().connect_accepted_socket(
             lambda: Arriving(make(), request), given
         )
         self.service.siblings.moves.sockets_taken += 1
+
+    def _new_socket(self) -> asyncio.Protocol:
+        """uvicorn's own, as its door would make it."""
+        return WebSocketsSansIOProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def _beat(self) -> None:
         while True:

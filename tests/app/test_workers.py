@@ -24,6 +24,7 @@ from app.workers import handover
 from app.workers.board import Board
 from app.workers.handover import Hatch, give
 from app.workers.place import MAX_WORKERS, Place, ranked
+from app.workers.resources import Subject, subject_of
 from app.workers.siblings import Seat, Siblings
 from app.workers.supervisor import HUNG, Supervisor, wait_before
 
@@ -45,6 +46,34 @@ def test_the_order_is_of_all_workers_and_always_the_same(key: str, count: int) -
     order = ranked(key, count)
     assert sorted(order) == list(range(count))
     assert [number for number in ranked(key, count + 1) if number != count] == order
+
+
+@pytest.mark.parametrize(
+    ("request_line", "keys", "rings"),
+    [
+        ("POST Calls.json", (), True),
+        ("GET Calls.json", (), False),
+        ("GET Calls/CA1.json", ("CA1",), False),
+        ("POST Calls/CA1", ("CA1",), False),
+        ("POST Calls/CA1/Streams/mine.json", ("CA1",), False),
+        ("DELETE Calls/CA1/Recordings/RE1.json", ("CA1",), False),
+        ("GET Recordings/RE1.wav", (), False),
+        ("GET Conferences.json", (), False),
+        ("POST Conferences/CF1.json", ("CF1",), False),
+        ("GET Conferences/CF1/Participants.json", ("CF1",), False),
+        ("POST Conferences/CF1/Participants.json", (), True),
+        ("POST Conferences/CF1/Participants/CA1.json", ("CF1", "CA1"), False),
+        ("GET ", (), False),
+    ],
+)
+def test_what_a_rest_request_is_about(
+    request_line: str, keys: tuple[str, ...], rings: bool
+) -> None:
+    """Calls and conferences that are named, and phones that are to ring."""
+    method, _, path = request_line.partition(" ")
+    found = subject_of(method, f"/2010-04-01/Accounts/AC1/{path}")
+    assert (found.keys, found.rings) == (keys, rings)
+    assert subject_of(method, f"/2010-04-01/Else/AC1/{path}") == Subject()
 
 
 def test_a_place_is_two_bytes() -> None:

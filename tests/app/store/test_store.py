@@ -304,7 +304,7 @@ async def test_writing_goes_on_after_trouble() -> None:
     "bad",
     [
         call(2, to="\ud800"),
-        replace(RECORDS[2], sid="RE" + "2" * 32, seconds=2**70),
+        RecordingRecord("RE" + "2" * 32, ACCOUNT, call(2).sid, "completed", 1, 2, seconds=2**70),
         call(2, status="refused"),
     ],
     ids=["no text", "too large", "refused by the database"],
