@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -16,6 +16,8 @@ from app.calls.handsets import Talk
 from app.calls.softphone import Order, SoftPhone
 from app.customer import Reply, record_findings
 from app.service import Service
+from app.settings import Settings
+from app.webhooks.trust import is_local
 from bridge.call import Parties
 from bridge.engine.line import Line
 from bridge.ids import alias, mint
@@ -37,7 +39,14 @@ def create_router(service: Service) -> APIRouter:
     @router.websocket("/phone/{name}")
     async def phone(socket: WebSocket, name: str) -> None:
         """One phone, until its socket closes. The latest of a name is the phone of that name."""
-        if _NAME.fullmatch(name) is None or not _same_origin(socket) or service.draining:
+        if not _is_let_in(service.settings, socket):
+            log.warning(
+                "phone refused: it is not of this machine, and gives no token",
+                advice="Set TWIML_BRIDGE_OPERATOR_TOKEN, and have the phone give it.",
+            )
+            await socket.close(_NOT_ALLOWED)
+            return
+        if _NAME.fullmatch(name) is None or service.draining:
             await socket.close(_NOT_ALLOWED)
             return
         await socket.accept()
@@ -76,10 +85,16 @@ def create_router(service: Service) -> APIRouter:
     return router
 
 
-def _same_origin(socket: WebSocket) -> bool:
-    """No page of another site may use this machine's phones; who is no browser has no origin."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+def _is_let_in(settings: Settings, socket: WebSocket) -> bool:
+    """Programs and pages of this machine are; others with the operator's token, which a page can
+    give as `token` in the query only."""
+    token = settings.operator_token.get_secret_value()
+    scheme, _, given = socket.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        given = socket.query_params.get("token", "")
+    if token and hmac.compare_digest(given.encode(), token.encode()):
+        return True
+    return is_local(settings, socket)
 
 
 async def _send(socket: WebSocket, outgoing: asyncio.Queue[dict[str, Any] | bytes]) -> None:

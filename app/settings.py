@@ -215,7 +215,8 @@ class Settings(BaseSettings):
     signalwire_token: SecretStr = Field(SecretStr(""), description="API token there.")
     operator_token: SecretStr = Field(
         SecretStr(""),
-        description="Bearer token for /calls; empty: served in local mode only, to this machine.",
+        description="Bearer token for /calls and, in local mode, for phones; empty: both are served"
+        " in local mode only, to this machine.",
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="Least severity that is logged."

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.service import Service
-from app.webhooks.trust import is_loopback
+from app.webhooks.trust import is_local
 from app.workers.siblings import Answer, Siblings, asked
 from bridge.call import Call
 
@@ -115,7 +115,7 @@ def _require_operator(service: Service, request: Request) -> None:
         return
     token = service.settings.operator_token.get_secret_value()
     if not token:
-        if service.settings.local and is_loopback(request):
+        if service.settings.local and is_local(service.settings, request):
             return
         raise HTTPException(403, "Set TWIML_BRIDGE_OPERATOR_TOKEN to see calls.")
     scheme, _, given = request.headers.get("authorization", "").partition(" ")

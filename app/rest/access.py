@@ -9,8 +9,9 @@ import re
 
 from fastapi import Request
 
-from app.settings import Settings
+from app.settings import LOCAL_AUTH_TOKEN, Settings
 from app.telephony.orders import Refusal
+from app.webhooks.trust import is_local
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 
@@ -18,6 +19,7 @@ _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 def require_account(settings: Settings, request: Request, account: str) -> None:
     """Refuse (401, 20003) whoever does not know the account's token or a key.
 
+    The token of local mode, which is public, is good for programs of this machine only.
     With no account's sid set, any that is well-formed stands for the one customer of this service.
     """
     user, password = _credentials(request)
@@ -29,6 +31,13 @@ def require_account(settings: Settings, request: Request, account: str) -> None:
     ours = settings.account_sid in ("", account) and _ACCOUNT.fullmatch(account) is not None
     if not (known and expected and ours):
         raise Refusal(401, 20003, "Authenticate")
+    if expected == LOCAL_AUTH_TOKEN and not is_local(settings, request):
+        raise Refusal(
+            401,
+            20003,
+            "Authenticate: the token that everybody knows is for this machine only; set"
+            " TWIML_BRIDGE_AUTH_TOKEN",
+        )
 
 
 def _credentials(request: Request) -> tuple[str, str]:

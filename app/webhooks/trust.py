@@ -6,14 +6,16 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import structlog
 from fastapi import HTTPException, Request
+from starlette.requests import HTTPConnection
 
 from app.security import JSON_SIGNATURES, verify_form, verify_json
 from app.service import Service
+from app.settings import Settings
 from app.webhooks.links import PATIENCE
 
 MAX_BODY = 256 * 1024
@@ -147,7 +149,33 @@ def _require(
         raise HTTPException(403, "The request's signature does not match.")
 
 
-def is_loopback(request: Request) -> bool:
+def is_local(settings: Settings, request: HTTPConnection) -> bool:
+    """Whether a program of this machine asks, or a page of this very service.
+
+    A page of another site is not let through: not by its Origin, nor by a name of its own that it
+    has pointed at this machine's address.
+    """
+    host = request.headers.get("host", "")
+    origin = request.headers.get("origin")
+    same = origin is None or urlsplit(origin).netloc == host
+    return is_loopback(request) and same and _is_ours(settings, host)
+
+
+def _is_ours(settings: Settings, host: str) -> bool:
+    """Whether a Host header is a name of ours. An address is: nobody can point it elsewhere."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        known = {"localhost", settings.host, urlsplit(settings.base_url).hostname}
+        return bool(name) and (name in known or name.endswith(".localhost"))
+    return True
+
+
+def is_loopback(request: HTTPConnection) -> bool:
     """Whether the peer is this machine itself and not a proxy on it."""
     if request.client is None or any(name in request.headers for name in _FORWARDED):
         return False

@@ -51,11 +51,14 @@ class Device:
 
 
 @asynccontextmanager
-async def device(server: Server, name: str, **options: Any) -> AsyncIterator[Device]:
-    url = f"ws://127.0.0.1:{server.port}/phone/{name}"
+async def device(
+    server: Server, name: str, *, site: str = "127.0.0.1", **options: Any
+) -> AsyncIterator[Device]:
+    url = f"ws://{site}:{server.port}/phone/{name}"
     async with connect(url, proxy=None, **options) as socket:
         running = Device(socket)
-        assert await running.until("ready") == {"event": "ready", "name": name}
+        bare = name.partition("?")[0]
+        assert await running.until("ready") == {"event": "ready", "name": bare}
         yield running
 
 
@@ -194,14 +197,36 @@ async def test_mistakes(text: str) -> None:
 
 
 async def test_who_is_let_in() -> None:
-    """Pages of this very service may connect, those of other sites may not; nobody may where it is
-    not local mode."""
+    """Pages of this very service may connect, those of other sites may not, whatever name they have
+    given to this machine; from elsewhere those with the operator's token may. Nobody may where it
+    is not local mode."""
     async with serving() as server:
         async with device(server, "alice", origin=f"http://127.0.0.1:{server.port}"):
             pass
         with pytest.raises(InvalidStatus):
             async with device(server, "alice", origin="https://elsewhere.example"):
                 pass
+    async with serving() as server:
+        forwarded: dict[str, Any] = {"additional_headers": {"X-Forwarded-For": "203.0.113.7"}}
+        rebound: dict[str, Any] = {"host": "127.0.0.1", "site": "elsewhere.example"}
+        for options in (forwarded, rebound):
+            with pytest.raises(InvalidStatus):
+                async with device(server, "alice", **options):
+                    pass
+        async with device(server, "alice", host="127.0.0.1", site="phones.localhost"):
+            pass
+    async with serving(operator_token="op") as server:
+        for given in ("Bearer op", "bearer op"):
+            headers = {"X-Forwarded-For": "203.0.113.7", "Authorization": given}
+            async with device(server, "alice", additional_headers=headers):
+                pass
+        async with device(server, "alice?token=op", **forwarded):
+            pass
+        for name, given in (("alice", "Bearer no"), ("alice?token=no", "x"), ("alice", "Basic op")):
+            headers = {"X-Forwarded-For": "203.0.113.7", "Authorization": given}
+            with pytest.raises(InvalidStatus):
+                async with device(server, name, additional_headers=headers):
+                    pass
     production = {"public_url": "https://a.example", "auth_token": "t", "local": False}
     async with serving(**production) as server:
         with pytest.raises(InvalidStatus):
