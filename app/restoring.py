@@ -41,11 +41,22 @@ async def deliver_left(store: Store, sender: CallbackSender) -> int:
 
 
 def _call(letter: Letter, record: CallRecord | None) -> Call:
-    """The call of a callback, with a timeline that only the log sees."""
+    """The call of a callback."""
+    if record is not None:
+        return past_call(record)
     sid = letter.call_sid
-    timeline = Timeline(clock=time.monotonic, observer=lambda entry: log_entry(sid, entry))
-    parties = Parties(record.from_, record.to, record.direction) if record else Parties("", "")
-    return Call(sid, letter.account_sid, parties, timeline, CallStatus.COMPLETED)
+    return Call(sid, letter.account_sid, Parties("", ""), _timeline(sid), CallStatus.COMPLETED)
+
+
+def past_call(record: CallRecord) -> Call:
+    """A call that is over, with a timeline that only the log sees."""
+    parties = Parties(record.from_, record.to, record.direction)
+    status = CallStatus(record.status)
+    return Call(record.sid, record.account_sid, parties, _timeline(record.sid), status)
+
+
+def _timeline(sid: str) -> Timeline:
+    return Timeline(clock=time.monotonic, observer=lambda entry: log_entry(sid, entry))
 
 
 async def save_recordings(

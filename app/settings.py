@@ -195,10 +195,11 @@ class Settings(BaseSettings):
         description="API keys for the REST door beside the auth token, as SK…:secret, separated by"
         " commas.",
     )
-    recording_auth: bool = Field(
-        True,
+    recording_auth: bool | None = Field(
+        None,
         description="A recording's audio is given only with the account's credentials, as on Twilio"
-        " when its account asks for that; false: to whoever knows its URL.",
+        " when its account asks for that; false: to whoever knows its URL, so that `<Play>` can be"
+        " given it. Unset: false in local mode, true outside it.",
     )
     phones: str = Field(
         "{}",
@@ -308,6 +309,11 @@ class Settings(BaseSettings):
     def signing_token(self) -> str:
         """The token that signs requests to the customer."""
         return self.auth_token.get_secret_value() or LOCAL_AUTH_TOKEN
+
+    @property
+    def recordings_guarded(self) -> bool:
+        """Whether a recording's audio needs credentials."""
+        return not self.local if self.recording_auth is None else self.recording_auth
 
     @property
     def keys(self) -> dict[str, str]:

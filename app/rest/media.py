@@ -36,7 +36,7 @@ def create_router(service: Service) -> APIRouter:
             require_account(service.settings, request, account)
             record = await find_recording(service, path.stem)
             return JSONResponse(rendering.recording(account, record, service.base_url))
-        if service.settings.recording_auth:
+        if service.settings.recordings_guarded:
             require_account(service.settings, request, account)
         suffix = path.suffix or ".wav"
         if suffix not in _TYPES:

@@ -8,7 +8,9 @@ from app import grants
 from app.customer import CallContext, Reply
 from app.grants import InlineGrant, PlacedGrant, UrlGrant
 from app.live import Carriage, LiveCall
+from app.restoring import past_call
 from app.service import Service
+from app.store.records import CallRecord
 from app.webhooks import forms
 from app.webhooks.answering import Language, answer_with, begin
 from app.webhooks.common import heard, heard_call, redeem
@@ -17,6 +19,7 @@ from app.webhooks.events import forward_form
 from app.webhooks.swml import SWML
 from app.webhooks.swmlcall import read_call
 from app.webhooks.trust import read_form, read_json, require_signed, require_signed_json
+from bridge.ids import alias
 from twiml.document import INLINE, LIVE_UPDATE, Limits
 from twiml.parser import parse
 
@@ -33,7 +36,7 @@ def create_router(service: Service) -> APIRouter:
         form = await read_form(request)
         require_signed(service, request, form)
         grant = _placed(service, grants.PLACED, token)
-        live = _live(service, grant, form)
+        live = await _running(service, grant, form)
         heard(service, live, dict(form))
         if grant.twiml:
             return _inline(service, CXML, live.context, grant.twiml, INLINE)
@@ -45,16 +48,17 @@ def create_router(service: Service) -> APIRouter:
         form = await read_form(request)
         require_signed(service, request, form, optional=True)
         grant = _placed(service, grants.PLACED_STATUS, token)
-        live = _live(service, grant, form)
+        context = await _call(service, grant, form)
         fields = dict(form)
         status = fields.get("CallStatus", "")
         over = forms.call_status(fields).over
         event = "completed" if over else _PROGRESS.get(status, status)
-        route = live.context.route
+        route = context.route
         if route.status_callback and event in grant.events:
             url, method = route.status_callback, route.status_callback_method
-            forward_form(service, UrlGrant(live.context, url, method, ""), form)
-        heard(service, live, fields)
+            forward_form(service, UrlGrant(context, url, method, ""), form)
+        if live := service.calls.get(context.call.sid):
+            heard(service, live, fields)
         return Response(status_code=204)
 
     @router.post("/placed-callback/{token}")
@@ -63,9 +67,9 @@ def create_router(service: Service) -> APIRouter:
         form = await read_form(request)
         require_signed(service, request, form, optional=True)
         grant = _placed(service, grants.PLACED_CALLBACK, token)
-        live = _live(service, grant, form)
+        context = await _call(service, grant, form)
         url, method = grant.callback
-        forward_form(service, UrlGrant(live.context, url, method, ""), form)
+        forward_form(service, UrlGrant(context, url, method, ""), form)
         return Response(status_code=204)
 
     @router.post("/inline/{token}")
@@ -103,14 +107,28 @@ def _placed(service: Service, purpose: str, token: str) -> PlacedGrant:
     return grant
 
 
-def _live(service: Service, grant: PlacedGrant, form: list[tuple[str, str]]) -> LiveCall:
-    """The call of a form. SignalWire may ask before it has answered our own request."""
+async def _running(service: Service, grant: PlacedGrant, form: list[tuple[str, str]]) -> LiveCall:
+    """The call of a form, which must not be over."""
+    context = await _call(service, grant, form)
+    live = service.calls.get(context.call.sid)
+    if live is None:
+        raise HTTPException(404, "The call is over.")
+    return live
+
+
+async def _call(service: Service, grant: PlacedGrant, form: list[tuple[str, str]]) -> CallContext:
+    """The call of a form, begun if nothing is known of it: SignalWire may ask before it has
+    answered our own request. One that is over stays so, however long ago that was."""
     fields = dict(form)
     if not fields.get("CallSid"):
         raise HTTPException(400, "The form has no CallSid.")
-    return service.placed(
-        Carriage("cxml", fields["CallSid"]), grant, forms.parties(fields | _OUTBOUND)
-    )
+    carriage = Carriage("cxml", fields["CallSid"])
+    sid = alias("CA", carriage.call_id)
+    if service.find(sid) is None:
+        record = await service.store.find(CallRecord, sid)
+        if record is not None and service.find(sid) is None:
+            return CallContext(past_call(record), grant.route)
+    return service.placed(carriage, grant, forms.parties(fields | _OUTBOUND)).context
 
 
 _OUTBOUND = {"Direction": "outbound-api"}

@@ -12,13 +12,48 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from app.service import KEEP_ENDED
 from app.store.records import CallRecord, ConferenceRecord, ParticipantRecord
 from bridge.ids import alias
 from tests.app.rest.carried import CALL_ID, OTHER_ID, SID, Carried
 from tests.app.rest.standin import PROJECT, TOKEN
 from tests.app.rest.twilio_client import ACCOUNT, Twilio
-from tests.app.running import CALLED, CALLER, serving
+from tests.app.running import CALLED, CALLER, new_call, serving
 from tests.support.peers import consumer, next_event
+
+
+async def test_what_comes_late_of_a_placed_call(carried: Carried) -> None:
+    """Callbacks about a call that ended long ago go on to the customer; it is not begun again,
+    and gets no document."""
+    carried.signalwire.next(201, sid=CALL_ID, status="queued")
+    await carried.do(
+        lambda client: client.calls.create(
+            to=CALLED,
+            from_=CALLER,
+            url=carried.app.url("/placed"),
+            status_callback=carried.app.url("/progress"),
+            status_callback_event=["ringing", "completed"],
+            record=True,
+            recording_status_callback=carried.app.url("/recorded"),
+        )
+    )
+    form, service = carried.signalwire.form(), carried.server.service
+    await carried.webhook(form["StatusCallback"], CallStatus="completed", CallDuration="5")
+    for number in range(1, KEEP_ENDED + 1):
+        service.end_call(new_call(service, number).sid, "test")
+    before = await carried.do(lambda client: client.calls(SID).fetch())
+    recorded = {"RecordingSid": OTHER_ID, "RecordingStatus": "completed"}
+    await carried.webhook(form["RecordingStatusCallback"], CallStatus="completed", **recorded)
+    await carried.webhook(form["StatusCallback"], CallStatus="ringing")
+    assert (await carried.webhook(form["Url"])).status_code == 404
+    await service.engine.sender.drain(10)
+    assert service.find(SID) is None
+    after = await carried.do(lambda client: client.calls(SID).fetch())
+    assert (after.status, after.end_time) == ("completed", before.end_time)
+    told = [
+        (one["CallSid"], one.get("RecordingStatus", one["CallStatus"])) for one in carried.told()
+    ]
+    assert told == [(SID, "completed"), (SID, "completed"), (SID, "ringing")]
 
 
 async def test_placing_a_call(carried: Carried) -> None:
