@@ -10,7 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
+from app.cli.call import begin_local_call
+from app.localcall import LocalCall, Phone
 from app.service import Service
 from app.settings import load
 from app.store.records import (
@@ -21,9 +24,12 @@ from app.store.records import (
 )
 from app.telephony import orders
 from app.telephony.orders import Source, Told
+from bridge.audio import read_wav
+from bridge.call import Parties
 from tests.app.rest.noting import door
 from tests.app.rest.twilio_client import ACCOUNT, Twilio
 from tests.app.running import CALLED, CALLER, client_of, serving, write_pcm
+from tests.support.app import voice_app
 from tests.support.peers import response, web_app
 
 CALL = "CA" + "1" * 32
@@ -102,8 +108,40 @@ async def test_fetching(twilio: Twilio) -> None:
     ) == (404, 20404)
 
 
-async def test_media(twilio: Twilio) -> None:
+async def test_a_recording_is_played() -> None:
+    """The URL that `action` is told is one that `<Play>` can play, in local mode: the caller
+    hears what they have said."""
+    record = '<Record playBeep="false" trim="do-not-trim" maxLength="2" action="{origin}/done"/>'
+    async with serving() as server, voice_app({"/voice": record, "/done": "<Hangup/>"}) as app:
+        said = bytes(range(1, 126)) * 640
+        await called(server.service, app.url("/voice"), said)
+        url = app.forms("/done")[0]["RecordingUrl"]
+        app.answers["/play"] = f"<Play>{url}</Play>"
+        heard = await called(server.service, app.url("/play"), b"")
+        async with client_of(server) as client:
+            recorded = read_wav((await client.get(url)).content)
+        assert recorded in said
+        assert len(recorded) == 16_000
+        assert recorded[160:-160] in heard
+
+
+async def called(service: Service, url: str, said: bytes) -> bytes:
+    """A local call to the app at this URL, to its end; what the caller has heard."""
+    live = begin_local_call(service, Parties(CALLER, CALLED))
+    return (await LocalCall(service, live, Phone(said, 60_000)).run(url)).heard
+
+
+@pytest_asyncio.fixture
+async def guarded() -> AsyncIterator[Twilio]:
+    async with serving(recording_auth=True) as server:
+        client = Twilio(server)
+        yield client
+        client.close()
+
+
+async def test_media(guarded: Twilio) -> None:
     """The audio is the file, whole or in part, as WAV with or without the suffix, or as MP3."""
+    twilio = guarded
     service = twilio.server.service
     service.store.save(recording(1))
     whole = write_media(service, recording(1))
