@@ -184,16 +184,22 @@ class Service:
         self.store.save(live.record)
 
     def end_call(self, sid: str, reason: str, status: CallStatus = CallStatus.COMPLETED) -> None:
-        """End a call here: its streams stop, its tokens die; a later look-up shows its timeline."""
-        live = self.calls.pop(sid, None)
+        """End a call here: its streams stop, its tokens die; a later look-up shows its timeline.
+
+        What runs it may say, while it is stopped, that another `status` has become of it.
+        """
+        live = self.calls.get(sid)
         if live is None:
             return
         live.call.status = status
+        if live.ended_at is not None:
+            return
         live.ended_at = time.time()
         for stop in tuple(live.legs):
             stop()
         for leg in tuple(live.taps.values()):
             leg.stop()
+        del self.calls[sid]
         self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK, grants.EVENT), grace=LATE)
         live.call.timeline.add("call.ended", reason=reason)
         self.publish()

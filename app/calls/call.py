@@ -136,7 +136,7 @@ class OwnCall(Attachments):
         self.hang_up("document", CallStatus.COMPLETED if self._answered else refused)
 
     def _shut_down(self) -> None:
-        self.hang_up("service")
+        self.hang_up("service", CallStatus.COMPLETED if self._answered else CallStatus.CANCELED)
 
     # As CallControl
 
