@@ -314,6 +314,9 @@ class Service:
                 silence = SILENCE if live.left else LONG_SILENCE
                 if live.last_seen < now - silence:
                     self.conclude(sid, "no sign of life")
+        if self.store.lasting:
+            for live in self.calls.values():
+                self.store.save(live.record)  # should we be killed, they ran until now
 
     async def drain(self) -> None:
         """Take no new calls, stop every stream, and send what callbacks are due, in time."""

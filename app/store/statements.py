@@ -158,9 +158,10 @@ def adopt(name: str, instance: str, after: int) -> list[sa.Update]:
 
 
 def settle_calls(instance: str, now: float) -> tuple[sa.Update, sa.Update]:
-    """The calls that ran when the last process of this name ended are over."""
+    """The calls that ran when the last process of this name ended are over, since they were last
+    written: what runs is written again and again."""
     running = sa.update(calls).where(calls.c.instance == instance, calls.c.ended_at.is_(None))
-    over = {"ended_at": now, "updated_at": now}
+    over = {"ended_at": calls.c.updated_at, "updated_at": now}
     return (
         running.where(calls.c.status == "in-progress").values(status="completed", **over),
         running.values(status="failed", **over),

@@ -19,6 +19,7 @@ from app.store import Store, abandoned, migrations, open_store
 from app.store.records import CallRecord, ConferenceRecord, ParticipantRecord, RecordingRecord
 from app.workers.board import Board
 from app.workers.siblings import Seat
+from bridge.call import CallStatus
 from bridge.engine.sender import Letter
 from bridge.sound.recording import WavFile
 from tests.app.running import new_call, until_told
@@ -208,6 +209,25 @@ def test_housekeeping_goes_on_after_trouble() -> None:
         await service.close()
 
     run_virtually(main, grace=0.5)
+
+
+async def test_how_long_a_call_ran() -> None:
+    """Calls that run are written down at each sweep, so that their end is known after a kill."""
+    settings = load(local=True, data_dir=DATA)
+    service = Service(settings, open_store(settings))
+    sid = new_call(service).sid
+    service.stand(service.calls[sid], CallStatus.IN_PROGRESS)
+    before = await service.store.find(CallRecord, sid)
+    service.sweep()
+    after = await service.store.find(CallRecord, sid)
+    assert before is not None
+    assert after is not None
+    assert after.updated_at > before.updated_at
+    await service.store.settle()
+    settled = await service.store.find(CallRecord, sid)
+    assert settled is not None
+    assert (settled.status, settled.ended_at) == ("completed", after.updated_at)
+    await service.close()
 
 
 def letter(number: int) -> Letter:

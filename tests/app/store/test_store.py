@@ -181,9 +181,10 @@ async def test_instances_share_a_database() -> None:
 
 
 async def test_unfinished_calls_are_settled() -> None:
-    """After a crash a call that was answered is completed, one that was not has failed."""
+    """After a crash a call that was answered is completed, one that was not has failed; they ended
+    when they were last heard of, however long ago that was."""
     async with opened() as store:
-        store.save(call(1, status="in-progress", ended_at=None))
+        store.save(call(1, status="in-progress", started_at=1000, updated_at=1090, ended_at=None))
         store.save(call(2, status="ringing", ended_at=None))
         store.save(call(3, status="busy"))
         await store.flush()
@@ -194,7 +195,8 @@ async def test_unfinished_calls_are_settled() -> None:
             "2": "failed",
             "3": "busy",
         }
-        assert all(one.over for one in found)
+        assert [one.ended_at for one in found] == [1004.0, 1002.0, 1090.0]
+        assert found[-1].duration == 90
 
 
 async def test_purging_spares_what_runs_and_what_is_young() -> None:
