@@ -20,24 +20,59 @@ from bridge.engine.recorder import rescue
 from bridge.engine.sender import CallbackSender, Letter
 from bridge.timeline import Timeline
 
+_RETRY_SECONDS = 60.0
+
 log = structlog.get_logger("store")
 
 
-async def deliver_left(store: Store, sender: CallbackSender) -> int:
-    """Hand the sender every callback that has not been delivered, in order; how many.
+class Leftovers:
+    """Hands the sender every callback that an earlier process has not delivered, in order.
 
-    Call it before anything else is sent, so that what is new goes out after what is old. One that
-    was under way when the process ended may reach the customer twice.
+    Make it before anything else is sent. Half of what may wait is left to what is new: `begin`
+    takes what there is room for, `finish` the rest as room appears. A callback that was under way
+    when the process ended may reach the customer twice.
     """
-    left = await store.undelivered(sender.room)
-    calls: dict[str, Call] = {}
-    for number, letter in left:
-        call = calls.get(letter.call_sid)
-        if call is None:
-            record = await store.find(CallRecord, letter.call_sid)
-            call = calls[letter.call_sid] = _call(letter, record)
-        sender.send(call, letter.url, letter.method, letter.form, order=letter.order, kept=number)
-    return len(left)
+
+    def __init__(self, store: Store, sender: CallbackSender) -> None:
+        self._store = store
+        self._sender = sender
+        self._spared = sender.room // 2
+        self._until = store.last_number
+        self._last = 0
+        self._calls: dict[str, Call] = {}
+
+    async def begin(self) -> int:
+        """How many there are in all."""
+        count = await self._store.count_undelivered()
+        await self._some()
+        return count
+
+    async def finish(self) -> None:
+        """Until the last has been handed over."""
+        while self._last < self._until:
+            await self._sender.until_room(self._spared + 1)
+            try:
+                await self._some()
+            except Exception:
+                log.exception("callbacks that were left cannot be read; it is tried again")
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _some(self) -> None:
+        """As many as there is room for now."""
+        room = self._sender.room - self._spared
+        found = await self._store.undelivered(room, self._last, self._until)
+        for number, letter in found:
+            sid = letter.call_sid
+            call = self._calls.get(sid)
+            if call is None:
+                call = _call(letter, await self._store.find(CallRecord, sid))
+                self._calls[sid] = call
+            self._sender.send(
+                call, letter.url, letter.method, letter.form, order=letter.order, kept=number
+            )
+            self._last = number
+        if len(found) < room:
+            self._last = self._until
 
 
 def _call(letter: Letter, record: CallRecord | None) -> Call:

@@ -17,7 +17,7 @@ from app.customer import CallContext, Customer, voice_form
 from app.equipment import fast_of, ports_of, tls_of
 from app.live import Carriage, LiveCall
 from app.logs import log_entry
-from app.restoring import deliver_left, purge, save_recordings
+from app.restoring import Leftovers, purge, save_recordings
 from app.routes import Route
 from app.security import TokenError, Tokens
 from app.settings import Settings
@@ -100,6 +100,7 @@ class Service:
         self.ended: dict[str, LiveCall] = {}
         self.draining = False
         self._sweeper: asyncio.Task[None] | None = None
+        self._delivering: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[object]] = set()
 
     # Calls
@@ -272,7 +273,9 @@ class Service:
         left = await self.store.settle()
         folder, threads = self.sounds.recordings, self.sounds.threads
         self.background(save_recordings(self.store, folder, threads, left.recordings))
-        pending = await deliver_left(self.store, self.engine.sender)
+        leftovers = Leftovers(self.store, self.engine.sender)
+        pending = await leftovers.begin()
+        self._delivering = asyncio.create_task(leftovers.finish())
         if left.calls or left.conferences or left.recordings or pending:
             log.info(
                 "restored",
@@ -324,6 +327,8 @@ class Service:
             return
         self.draining = True
         log.info("draining", calls=len(self.calls))
+        if self._delivering is not None:
+            self._delivering.cancel()
         for sid in tuple(self.calls):
             self.end_call(sid, "shutdown")
         until = time.monotonic() + self.settings.shutdown_seconds

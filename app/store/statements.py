@@ -193,3 +193,22 @@ def unfinished_recordings(instance: str) -> sa.Select[Any]:
         recordings.c.carrier == "",
         recordings.c.status.in_(("in-progress", "paused", "processing")),
     )
+
+
+def purge(instance: str, before: float) -> tuple[sa.Select[Any], list[sa.Delete]]:
+    """What this service has that is older: which recordings, and how all of it is deleted."""
+
+    def own(table: sa.Table, column: str) -> tuple[sa.ColumnElement[bool], ...]:
+        return table.c.instance == instance, table.c[column] < before
+
+    gone = sa.select(conferences.c.sid).where(*own(conferences, "updated_at"))
+    known = sa.select(conferences.c.sid)
+    conference = participants.c.conference_sid
+    return sa.select(recordings).where(*own(recordings, "created_at")), [
+        sa.delete(calls).where(*own(calls, "ended_at")),
+        sa.delete(recordings).where(*own(recordings, "created_at")),
+        sa.delete(participants).where(conference.in_(gone)),
+        sa.delete(participants).where(conference.not_in(known), participants.c.updated_at < before),
+        sa.delete(conferences).where(*own(conferences, "updated_at")),
+        sa.delete(callbacks).where(*own(callbacks, "created_at")),
+    ]

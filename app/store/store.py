@@ -18,12 +18,7 @@ from app.store.statements import Forget, Keep, Remove, Save
 from app.store.tables import (
     OF_RECORD,
     callbacks,
-    calls,
-    conferences,
     metadata,
-    participants,
-    recordings,
-    streams,
 )
 from app.store.writer import Writer
 from bridge.engine.sender import Letter
@@ -185,16 +180,35 @@ class Store:
         """A callback has been delivered, or given up."""
         self._writer.put(Forget(number))
 
-    async def undelivered(self, limit: int) -> list[tuple[int, Letter]]:
-        """Callbacks that a process of this name has left, in their order, at most so many."""
+    @property
+    def last_number(self) -> int:
+        """The number of the callback that was kept last; those of earlier processes have less."""
+        return self._number
+
+    async def undelivered(
+        self, limit: int, after: int = 0, until: int | None = None
+    ) -> list[tuple[int, Letter]]:
+        """Callbacks of this name that are kept, in their order, at most so many; only those whose
+        number is beyond `after`, and `until` at most."""
         query = (
             sa.select(callbacks)
-            .where(callbacks.c.instance == self._instance)
+            .where(callbacks.c.instance == self._instance, callbacks.c.number > after)
             .order_by(callbacks.c.number)
             .limit(limit)
         )
+        if until is not None:
+            query = query.where(callbacks.c.number <= until)
         rows = await self._do(lambda connection: connection.execute(query).all())
         return [statements.letter_of(row) for row in rows]
+
+    async def count_undelivered(self) -> int:
+        """How many callbacks of this name are kept."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(callbacks)
+            .where(callbacks.c.instance == self._instance)
+        )
+        return await self._do(lambda connection: connection.scalar(query)) or 0
 
     # Housekeeping
 
@@ -232,19 +246,9 @@ class Store:
         return await self._do(carry_out)
 
     async def purge(self, days: float) -> tuple[int, list[RecordingRecord]]:
-        """Delete what is older; returns how many rows went, and the recordings among them."""
-        before = time.time() - days * _DAY
-        old = sa.select(recordings).where(recordings.c.created_at < before)
-        deletions = [
-            sa.delete(calls).where(calls.c.ended_at < before),
-            sa.delete(recordings).where(recordings.c.created_at < before),
-            sa.delete(participants).where(participants.c.updated_at < before),
-            *(
-                sa.delete(table).where(table.c.updated_at < before)
-                for table in (streams, conferences)
-            ),
-            sa.delete(callbacks).where(callbacks.c.created_at < before),
-        ]
+        """Delete what is older of what this name has; returns how many rows went, and the
+        recordings among them, whose files nobody else can delete."""
+        old, deletions = statements.purge(self._instance, time.time() - days * _DAY)
 
         def carry_out(connection: sa.Connection) -> tuple[int, list[RecordingRecord]]:
             gone = [statements.record_of(RecordingRecord, row) for row in connection.execute(old)]

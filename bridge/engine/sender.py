@@ -64,6 +64,7 @@ class CallbackSender:
         self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._last: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
         self.delivered = 0
         self.failed = 0
         self.dropped = 0
@@ -76,6 +77,12 @@ class CallbackSender:
     def room(self) -> int:
         """How many more callbacks may wait now."""
         return self._limit - len(self._tasks)
+
+    async def until_room(self, count: int) -> None:
+        """Wait until so many more may wait, which must not be more than ever do."""
+        while self.room < count:
+            self._freed.clear()
+            await self._freed.wait()
 
     def send(
         self,
@@ -108,6 +115,7 @@ class CallbackSender:
 
         def done(finished: asyncio.Task[None]) -> None:
             self._tasks.discard(finished)
+            self._freed.set()
             if self._last.get(order) is finished:
                 del self._last[order]
 

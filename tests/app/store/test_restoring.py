@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from app.restoring import Leftovers, purge
 from app.service import Service
 from app.settings import SettingsError, load
 from app.store import Store, abandoned, migrations, open_store
@@ -20,10 +21,11 @@ from app.store.records import CallRecord, ConferenceRecord, ParticipantRecord, R
 from app.workers.board import Board
 from app.workers.siblings import Seat
 from bridge.call import CallStatus
-from bridge.engine.sender import Letter
+from bridge.engine.sender import CallbackSender, Letter
 from bridge.sound.recording import WavFile
-from tests.app.running import new_call, until_told
+from tests.app.running import local_service, new_call, until_told
 from tests.app.store.test_store import ACCOUNT, DATA, call, database_of, opened
+from tests.support.app import voice_app
 from tests.support.virtual import run_virtually
 
 FOLDER = DATA / "recordings"
@@ -277,6 +279,69 @@ async def test_workers_that_are_no_more(
         assert found is not None
         assert found.status == "completed"
     await service.close()
+
+
+async def test_more_callbacks_than_may_wait() -> None:
+    """All that was left is delivered, in order, though only some of it may wait at once; half of
+    the room is for what is new."""
+    async with opened() as store:
+        for number in range(25):
+            form = (("CallSid", f"CA{number:032x}"),)
+            await store.keep(replace(letter(number), form=form, order="one"))
+    async with (
+        voice_app() as app,
+        local_service() as service,
+        opened() as store,
+    ):
+        with database_of(DATA) as database:
+            database.execute("update callbacks set url = ?", (app.url("/told"),))
+        sender = CallbackSender(service.engine.webhooks, limit=10, journal=store)
+        leftovers = Leftovers(store, sender)
+        assert await leftovers.begin() == 25
+        assert sender.room >= 5
+        sender.send(new_call(service), app.url("/new"), "POST", (), order="two")
+        async with asyncio.timeout(20):
+            await leftovers.finish()
+            await sender.drain(20)
+        told = [form["CallSid"] for form in app.forms("/told")]
+        assert told == [f"CA{number:032x}" for number in range(25)]
+        assert len(app.forms("/new")) == 1
+        assert (sender.delivered, sender.dropped) == (26, 0)
+        assert await store.count_undelivered() == 0
+
+
+async def test_everyone_deletes_their_own() -> None:
+    """What is old goes with the service that has it, which alone can delete the files."""
+    member = ParticipantRecord(conference(1, "").sid, call(1).sid, ACCOUNT, 1.0, 2.0)
+    for name, number in (("main", 1), ("other", 2)):
+        async with opened(instance=name) as store:
+            store.save(call(number, ended_at=2.0))
+            store.save(recording(number, status="completed"))
+            store.save(conference(number, "completed"))
+            store.save(replace(member, conference_sid=conference(number, "").sid))
+            await store.keep(letter(number))
+            with database_of(DATA) as database:
+                await store.flush()
+                database.execute("update callbacks set created_at = 1")
+    settings = load(local=True, data_dir=DATA)
+    FOLDER.mkdir(parents=True)
+    for number in (1, 2):
+        (FOLDER / f"{recording(number).path}.wav").write_bytes(b"")
+    store = open_store(settings)
+    await purge(store, settings)
+    await store.close()
+    assert [path.stem for path in FOLDER.iterdir()] == [recording(2).path]
+    async with opened(instance="other") as store:
+        assert [one.sid for one in (await store.select(CallRecord)).records] == [call(2).sid]
+        (kept_one,) = (await store.select(RecordingRecord)).records
+        assert kept_one.sid == recording(2).sid
+        (room,) = (await store.select(ConferenceRecord)).records
+        assert room.sid == conference(2, "").sid
+        (left,) = (await store.select(ParticipantRecord)).records
+        assert left.conference_sid == conference(2, "").sid
+        assert len(await store.undelivered(9)) == 1
+    async with opened() as store:
+        assert await store.undelivered(9) == []
 
 
 async def test_others_are_not_adopted() -> None:
