@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.customer import CallContext
-from app.store.records import CallRecord, StreamRecord
+from app.store.records import CallRecord
 from app.telephony.control import CallControl
 from bridge.call import Call
 from bridge.engine.tap import TapLeg
-from bridge.stream import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +96,4 @@ class LiveCall:
             forwarded_from=extra.get("ForwardedFrom", ""),
             carrier=self.carriage.language if self.carriage else "",
             carrier_id=self.carriage.call_id if self.carriage else "",
-        )
-
-    @property
-    def streams(self) -> tuple[StreamRecord, ...]:
-        """Its streams so far, as the store keeps them."""
-        now = time.time()
-        return tuple(
-            StreamRecord(
-                sid=media.identity.stream_sid,
-                account_sid=media.identity.account_sid,
-                call_sid=media.identity.call_sid,
-                name=media.identity.name or "",
-                status="stopped" if media.state is State.STOPPED else "in-progress",
-                created_at=self.began_at,
-                updated_at=self.ended_at or now,
-            )
-            for media in self.call.streams
         )

@@ -205,8 +205,6 @@ class Service:
         live.call.timeline.add("call.ended", reason=reason)
         self.publish()
         self.store.save(live.record)
-        for stream in live.streams:
-            self.store.save(stream)
         self.ended[sid] = live
         while len(self.ended) > KEEP_ENDED:
             del self.ended[next(iter(self.ended))]

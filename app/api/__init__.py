@@ -41,6 +41,8 @@ def create_router(service: Service) -> APIRouter:
             "status": "ready" if ready else "draining" if service.draining else "full",
             "calls": len(service.calls),
             "callbacks_pending": service.engine.sender.pending,
+            "store_waiting": service.store.waiting,
+            "store_lost": service.store.lost,
             "tasks": len(asyncio.all_tasks()),
         }
         if asked(request):

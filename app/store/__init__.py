@@ -1,4 +1,4 @@
-"""State that outlives a process: calls, streams, recordings, conferences, callbacks not sent."""
+"""State that outlives a process: calls, recordings, conferences, callbacks not sent."""
 
 from app.store.database import abandoned, open_store, prepare
 from app.store.store import Store

@@ -27,7 +27,6 @@ class CallRecord:
     parent_sid: str = ""
     caller_name: str = ""
     forwarded_from: str = ""
-    answered_by: str = ""
     carrier: str = ""
     carrier_id: str = ""
 
@@ -45,7 +44,8 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """One stream of a call; `status` is `in-progress` or `stopped`, `name` the customer's."""
+    """One stream of a call, which is shown and not kept; `status` is `in-progress` or `stopped`,
+    `name` the customer's."""
 
     sid: str
     account_sid: str
@@ -73,7 +73,6 @@ class RecordingRecord:
     channels: int = 1
     source: str = "RecordVerb"
     track: str = "both"
-    error_code: int | None = None
     path: str = ""
     url: str = ""
     carrier: str = ""
@@ -120,5 +119,5 @@ class ParticipantRecord:
     end_on_exit: bool = False
 
 
-Record = CallRecord | StreamRecord | RecordingRecord | ConferenceRecord | ParticipantRecord
+Record = CallRecord | RecordingRecord | ConferenceRecord | ParticipantRecord
 """What is saved under its key: a sid, for a participant those of conference and call."""

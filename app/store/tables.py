@@ -11,7 +11,6 @@ from app.store.records import (
     ConferenceRecord,
     ParticipantRecord,
     RecordingRecord,
-    StreamRecord,
 )
 
 metadata = sa.MetaData()
@@ -62,22 +61,9 @@ calls = sa.Table(
     _text("parent_sid"),
     _text("caller_name"),
     _text("forwarded_from"),
-    _text("answered_by"),
     _word("carrier"),
     _text("carrier_id"),
     sa.Index("calls_by_age", "created_at", "sid"),
-)
-
-streams = sa.Table(
-    "streams",
-    metadata,
-    _sid("sid", primary_key=True),
-    _sid("account_sid"),
-    _sid("call_sid", index=True),
-    _text("name"),
-    _word("status"),
-    _time("created_at", known=True),
-    _time("updated_at", known=True),
 )
 
 recordings = sa.Table(
@@ -96,7 +82,6 @@ recordings = sa.Table(
     sa.Column("channels", sa.Integer, nullable=False),
     _word("source"),
     _word("track"),
-    sa.Column("error_code", sa.Integer),
     _text("path"),
     _text("url"),
     _word("carrier"),
@@ -155,7 +140,6 @@ callbacks = sa.Table(
 
 OF_RECORD: dict[type[Any], sa.Table] = {
     CallRecord: calls,
-    StreamRecord: streams,
     RecordingRecord: recordings,
     ConferenceRecord: conferences,
     ParticipantRecord: participants,

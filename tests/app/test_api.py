@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -26,7 +27,13 @@ async def test_health() -> None:
         assert answer.status_code == 200
         told = answer.json()
         assert told.pop("tasks") > 0
-        assert told == {"status": "ready", "calls": 0, "callbacks_pending": 0}
+        assert told == {
+            "status": "ready",
+            "calls": 0,
+            "callbacks_pending": 0,
+            "store_waiting": 0,
+            "store_lost": 0,
+        }
         new_call(server.service)
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (503, "full")
@@ -34,6 +41,22 @@ async def test_health() -> None:
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (503, "draining")
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_what_the_store_lacks() -> None:
+    """What waits for the database, and what it will never take, is told."""
+    async with serving() as server, client_of(server) as client:
+        store = server.service.store
+        live = server.service.calls[new_call(server.service).sid]
+        assert store.waiting  # the call's first record
+        await store.flush()
+        told = (await client.get("/readyz")).json()
+        assert (told["store_waiting"], told["store_lost"]) == (0, 0)
+        store.save(replace(live.record, to="\ud800"))
+        await store.flush()
+        told = (await client.get("/readyz")).json()
+        assert (told["store_waiting"], told["store_lost"]) == (0, 1)
+        store.save(live.record)
 
 
 async def test_a_call_and_its_streams() -> None:

@@ -191,6 +191,12 @@ def migrate(store: Store, to: str) -> None:
     with store.engine.begin() as connection:
         for table in ("conferences", "recordings"):
             connection.execute(sa.text(f"alter table {table} drop column instance"))
+        for statement in (
+            "create table streams (sid varchar(34) primary key)",
+            "alter table calls add column answered_by text not null default ''",
+            "alter table recordings add column error_code integer",
+        ):
+            connection.execute(sa.text(statement))
         config.attributes["connection"] = connection
         command.stamp(config, to)
 

@@ -23,7 +23,6 @@ from app.store.records import (
     ParticipantRecord,
     Record,
     RecordingRecord,
-    StreamRecord,
 )
 from app.store.store import Where
 from app.store.tables import metadata
@@ -70,7 +69,6 @@ def database_of(folder: Path) -> closing[sqlite3.Connection]:
 
 RECORDS: list[Record] = [
     call(1, started_at=1000.25, caller_name="Zoë", carrier="cxml", carrier_id="7"),
-    StreamRecord("MZ" + "1" * 32, ACCOUNT, "CA" + "1" * 32, "my", "stopped", 1.5, 2.5),
     RecordingRecord("RE" + "1" * 32, ACCOUNT, "CA" + "1" * 32, "completed", 1, 2, seconds=3),
     ConferenceRecord("CF" + "1" * 32, ACCOUNT, "Room 1", "in-progress", 1.0, 2.0),
     ParticipantRecord("CF" + "1" * 32, "CA" + "1" * 32, ACCOUNT, 1.0, 2.0, muted=True),
@@ -207,7 +205,7 @@ async def test_purging_spares_what_runs_and_what_is_young() -> None:
     store.save(call(2, ended_at=None))
     store.save(call(3, ended_at=9e9))
     rows, recordings = await store.purge(1)
-    assert rows == len(RECORDS) - 1  # streams stay
+    assert rows == len(RECORDS)
     assert recordings == [record for record in RECORDS if isinstance(record, RecordingRecord)]
     left = (await store.select(CallRecord)).records
     assert {record.sid for record in left} == {call(2).sid, call(3).sid}
@@ -340,11 +338,11 @@ async def test_trouble_that_outlives_the_process_is_counted() -> None:
     """What could not be written by the end is lost, but for what was written before it."""
     store = open_store(load(local=True, data_dir=DATA))
     with database_of(DATA) as other:
-        other.execute("alter table streams rename to streams_away")
+        other.execute("alter table recordings rename to recordings_away")
         store.save(call(1))
         store.save(RECORDS[1])
         await store.close()
-        other.execute("alter table streams_away rename to streams")
+        other.execute("alter table recordings_away rename to recordings")
     assert store.lost == 1
     async with opened() as store:
         assert await store.find(CallRecord, call(1).sid) == call(1)
