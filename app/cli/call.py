@@ -15,6 +15,7 @@ import typer
 
 from app.api import describe
 from app.cli.report import print_timeline, stream_line
+from app.cli.serving import beside
 from app.customer import Reply, record_findings
 from app.live import LiveCall
 from app.localcall import LocalCall, Outcome, Phone
@@ -69,8 +70,7 @@ async def place_call(settings: Settings, request: CallRequest) -> int:
     except (ValueError, OSError) as error:  # AudioError is one; a malformed URL another
         typer.echo(f"twiml-bridge: {error}", err=True)
         return 2
-    service = Service(settings)
-    try:
+    async with beside(settings) as service:
         live = begin_local_call(service, Parties(request.from_, request.to))
         phone = LocalCall(service, live, Phone(audio, request.patience_ms, request.keys))
         _hang_up_on_signals(phone)
@@ -93,8 +93,6 @@ async def place_call(settings: Settings, request: CallRequest) -> int:
         else:
             _print(live.call, outcome, service, faults)
         return 1 if faults else 0
-    finally:
-        await service.close()
 
 
 def _hang_up_on_signals(phone: LocalCall) -> None:

@@ -12,6 +12,7 @@ from app.agent import CALLER_WAV
 from app.agent import Call as AgentCall
 from app.cli.call import begin_local_call, faults_of
 from app.cli.report import print_timeline, stream_line
+from app.cli.serving import started
 from app.localcall import LocalCall, Outcome, Phone
 from app.main import Server
 from app.service import Service
@@ -26,7 +27,7 @@ async def serve_until_stopped(settings: Settings, *, demo: bool) -> int:
     """Run the service until a signal; the demonstration call runs beside it."""
     server = Server(Service(settings, open_store(settings)))
     serving = asyncio.create_task(server.run_until_stopped())
-    if not await _started(server, serving):
+    if not await started(server, serving):
         return 1
     if demo:
         whole = await _demonstrate(server)
@@ -46,22 +47,12 @@ async def serve_one_demo(settings: Settings) -> int:
     """Start, make the demonstration call, stop. 0 when the call went through whole."""
     server = Server(Service(settings))
     serving = asyncio.create_task(server.run_until_stopped())
-    if not await _started(server, serving):
+    if not await started(server, serving):
         return 1
     whole = await _demonstrate(server)
     server.should_exit = True
     await serving
     return 0 if whole else 1
-
-
-async def _started(server: Server, serving: asyncio.Task[None]) -> bool:
-    """Wait until the port is open; False when the server ended instead, having said why."""
-    ready = asyncio.create_task(server.ready.wait())
-    await asyncio.wait({ready, serving}, return_when=asyncio.FIRST_COMPLETED)
-    ready.cancel()
-    if serving.done():
-        serving.exception()  # uvicorn has logged it
-    return server.ready.is_set()
 
 
 def _address(server: Server) -> str:

@@ -63,8 +63,10 @@ def _heeds_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-async def command(*arguments: object, stdin: bytes = b"", **env: str) -> Ran:
-    process = await start(*arguments, env=env)
+async def command(
+    *arguments: object, stdin: bytes = b"", cwd: Path | None = None, **env: str
+) -> Ran:
+    process = await start(*arguments, env=env, cwd=cwd)
     try:
         out, err = await process.communicate(stdin)
     finally:

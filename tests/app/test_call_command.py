@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -25,10 +26,11 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.server import ServerConnection, serve
 
 from app.settings import LOCAL_AUTH_TOKEN
-from bridge.audio import read_wav, write_wav
+from bridge.audio import audioop, read_wav, write_wav
+from tests.app.commands import command
 from tests.app.running import write_pcm
 from tests.e2e.processes import SCRIPT, Customer, Process, customer, spawn
-from tests.support.peers import next_event, tcp_server
+from tests.support.peers import next_event, read_request, response, tcp_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -394,6 +396,35 @@ async def test_an_app_that_cannot_be_reached(speech: Path) -> None:
     assert record.status == 1
     assert record.record["hung_up_by"] == "document"
     assert record.record["played_ms"] > 1000
+
+
+async def test_a_recording_during_the_call(tmp_path: Path) -> None:
+    """The URL of a recording can be fetched and played while the call runs; nothing of it stays
+    where the command was run."""
+    fetched: list[bytes] = []
+    words = bytes(range(1, 126)) * 192  # 3 s
+
+    async def app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        form = dict(parse_qsl((await read_request(reader)).body.decode()))
+        async with httpx.AsyncClient(trust_env=False) as client:
+            fetched.append((await client.get(form["RecordingUrl"])).content)
+        body = f"<Response><Play>{form['RecordingUrl']}</Play></Response>"
+        writer.write(response(200, body.encode(), "Content-Type: text/xml"))
+
+    said = write_pcm(tmp_path / "said.wav", audioop.ulaw2lin(words, 2))
+    heard = tmp_path / "heard.wav"
+    async with tcp_server(app) as port:
+        document = twiml(
+            tmp_path,
+            '<Record playBeep="false" trim="do-not-trim" maxLength="2"'
+            f' action="http://127.0.0.1:{port}/done"/>',
+        )
+        ran = await command("call", document, "--audio", said, "--save", heard, cwd=tmp_path)
+    assert ran.status == 0, ran.err
+    recorded = read_wav(fetched[0])
+    assert recorded in words
+    assert recorded[160:-160] in read_wav(heard)
+    assert not (tmp_path / "twiml-bridge-data").exists()
 
 
 # Keys and interruptions
