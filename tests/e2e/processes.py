@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -107,7 +110,7 @@ async def spawn(kind: type[Child], *command: str, env: dict[str, str] | None = N
 
     What it keeps goes to a directory of its own, unless `env` names one.
     """
-    kept = {"TWIML_BRIDGE_DATA_DIR": tempfile.mkdtemp(prefix="twiml-bridge-test-")}
+    kept = {"TWIML_BRIDGE_DATA_DIR": tempfile.mkdtemp(dir=_folder())}
     return kind(
         await asyncio.create_subprocess_exec(
             *command,
@@ -118,6 +121,14 @@ async def spawn(kind: type[Child], *command: str, env: dict[str, str] | None = N
             env={**_clean_environment(), **kept, **(env or {})},
         )
     )
+
+
+@functools.cache
+def _folder() -> str:
+    """Where all processes of a test run keep what they keep; it goes when the run ends."""
+    folder = tempfile.mkdtemp(prefix="twiml-bridge-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _clean_environment() -> dict[str, str]:
