@@ -196,11 +196,13 @@ class Service:
         if live.ended_at is not None:
             return
         live.ended_at = time.time()
-        for stop in tuple(live.legs):
-            stop()
-        for leg in tuple(live.taps.values()):
-            leg.stop()
-        del self.calls[sid]
+        try:
+            for stop in tuple(live.legs):
+                stop()
+            for leg in tuple(live.taps.values()):
+                leg.stop()
+        finally:
+            del self.calls[sid]
         self.tokens.retire(sid, spare=(grants.DOCUMENT, grants.CALLBACK, grants.EVENT), grace=LATE)
         live.call.timeline.add("call.ended", reason=reason)
         self.publish()

@@ -4,6 +4,7 @@ what the library asks for reaches `Telephony`, played by a double that only note
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
