@@ -35,9 +35,15 @@ class Dialling:
         leg.ring()
 
     def _ended(self, leg: Leg) -> None:
+        """Neither hears the other any more, for the leg may go on as a call of its own."""
         self._legs.pop(id(leg.command), None)
-        if self._desk.line.party is leg.line:
-            self._desk.line.party = None
+        line, its = self._desk.line, leg.line
+        if its is None:
+            return
+        if line.party is its:
+            line.party = None
+        if its.party is line:
+            its.party = None
 
     def _hang_up(self, command: HangUpLeg) -> None:
         leg = self._legs.get(id(command.leg))

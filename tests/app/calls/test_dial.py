@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bridge.audio import read_wav
 from bridge.call import CallStatus
 from tests.app.calls.house import Handset, House, at_home, sounding
 from tests.support.sound import keys_heard
+from twiml.parser import parse
 
 CALLER_SAYS = bytes(range(1, 101)) * 400  # 5 s
 CALLEE_SAYS = bytes(range(100, 0, -1)) * 400
@@ -288,6 +290,30 @@ def test_answer_on_bridge(tmp_path: Path) -> None:
         assert len(outcome.heard) == pytest.approx(2 * 8000, abs=800)
         busy, _ = await home.call('<Dial answerOnBridge="true"><Client>no</Client></Dial>')
         assert busy.live.answered_at is None
+
+    at_home(main, tmp_path)
+
+
+def test_a_redirected_callee_hears_the_caller_no_more(tmp_path: Path) -> None:
+    """A callee that is given a document of its own hears that alone, and is heard by nobody."""
+
+    async def main(home: House) -> None:
+        bob = home.has("bob", Handset(CALLEE_SAYS))
+        call = home.begin(
+            '<Dial><Client>bob</Client></Dial><Pause length="2"/>', CALLER_SAYS, patience_ms=60_000
+        )
+        await call.until("call.connected")
+        await asyncio.sleep(1)
+        assert sounding(bob.heard) != b""
+        leg = home.service.calls[bob.rung[0].call_sid]
+        assert leg.control is not None
+        own = parse(b'<Response><Pause length="1"/><Play digits="7"/></Response>')
+        told, heard = len(bob.heard), len(call.local.heard)
+        leg.control.replace(own)
+        outcome = await call.over()
+        assert keys_heard(bob.heard[told:]) == "7"
+        assert sounding(bob.heard[told : told + 4000]) == b""
+        assert sounding(outcome.heard[heard + 320 :]) == b""
 
     at_home(main, tmp_path)
 
