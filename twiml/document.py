@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from twiml.actions import Action
+from twiml.actions import Action, Play
 from twiml.diagnostics import UNUSABLE, Code, Diagnostic, Severity
 
 _KB = 1024
@@ -53,12 +53,24 @@ class Document:
 
     An unusable document has no actions. Errors that spoil one stream only (31922, 31941, …) leave
     the rest usable; that stream carries its `refusal`. `verbs` are the names of all that stands
-    where verbs do, as written, unknown ones and those of an unusable document too.
+    where verbs do, as written, unknown ones and those of an unusable document too. `bare`: the
+    answer was no TwiML but audio to be played, or text to be read aloud, and the last verb is the
+    hang-up that comes after it.
     """
 
     actions: tuple[Action, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     verbs: tuple[str, ...] = ()
+    bare: bool = False
+
+    @property
+    def while_waiting(self) -> tuple[Action, ...]:
+        """The verbs for one who waits with it: bare audio sounds without end, text is read once,
+        and nobody is hung up on after it."""
+        if not self.bare:
+            return self.actions
+        verbs = self.actions[:-1]
+        return tuple(replace(verb, loop=0) if isinstance(verb, Play) else verb for verb in verbs)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -1,7 +1,8 @@
 """What a customer's HTTP answer means, by its content type.
 
 Twilio: text/xml, application/xml and text/html are TwiML; audio is played, then the call ends;
-text/plain is run if it is TwiML and read aloud otherwise; anything else is 12300.
+text/plain is run if it is TwiML and read aloud otherwise; anything else is 12300. As a `waitUrl`
+audio is music: Twilio's pages of `<Enqueue>` and `<Conference>` allow it, and no call ends with it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def read_response(
     """The document that an answer from `url` amounts to; nothing is raised."""
     match kind_of(content_type):
         case Kind.AUDIO:
-            return Document((Play(content=(url,)), Hangup()))
+            return Document((Play(content=(url,)), Hangup()), bare=True)
         case Kind.TWIML:
             return parse(body, limits, base_url=url, allow_plain_ws=allow_plain_ws)
         case Kind.TEXT:
@@ -80,7 +81,7 @@ def _spoken(document: Document, content_type: str, body: bytes) -> Document:
         f"The text/plain answer is not TwiML and is read aloud: {fatal.message}",
         "Send TwiML with Content-Type text/xml.",
     )
-    return Document((Say(content=(text,)), Hangup()), (notice,))
+    return Document((Say(content=(text,)), Hangup()), (notice,), bare=True)
 
 
 def _text(content_type: str, body: bytes) -> str:

@@ -24,6 +24,16 @@ def frames_of(mulaw: bytes) -> Iterator[bytes]:
         yield mulaw[at : at + FRAME_BYTES]
 
 
+def wav_of(mulaw: bytes) -> bytes:
+    """A WAV file of mu-law at 8 kHz, in memory."""
+    size = len(mulaw)
+    head = b"RIFF" + (size + 50).to_bytes(4, "little") + b"WAVEfmt "
+    head += (18).to_bytes(4, "little") + b"\x07\x00\x01\x00" + (8000).to_bytes(4, "little")
+    head += (8000).to_bytes(4, "little") + b"\x01\x00\x08\x00\x00\x00"
+    head += b"fact" + (4).to_bytes(4, "little") + size.to_bytes(4, "little")
+    return head + b"data" + size.to_bytes(4, "little") + mulaw
+
+
 def keys_heard(mulaw: bytes) -> str:
     """The keys that the detector hears, with silence after the audio."""
     detector = DtmfDetector()

@@ -89,6 +89,16 @@ def test_audio_is_played() -> None:
     assert document.diagnostics == ()
 
 
+def test_who_waits_with_what_is_no_twiml_is_not_hung_up_on() -> None:
+    """Audio sounds on and on, text is read once; TwiML stays what it is."""
+    audio = read_response("audio/mpeg", b"ID3", URL)
+    assert audio.while_waiting == (Play(content=(URL,), loop=0),)
+    assert read_response("text/plain", b"Hello", URL).while_waiting == (Say(content=("Hello",)),)
+    twiml = read_response("text/xml", b"<Response><Play>a</Play><Hangup/></Response>", URL)
+    assert twiml.while_waiting == twiml.actions
+    assert len(twiml.actions) == 2
+
+
 @pytest.mark.contract("T18")
 @pytest.mark.parametrize("content_type", ["application/json", "image/png", "", None])
 def test_other_types_are_unusable(content_type: str | None) -> None:

@@ -49,6 +49,7 @@ class Script:
         self._state = State.READY
         self._line = Line(role, self._nest, answered, url)
         self._can = can
+        self._verbs: tuple[Action, ...] = ()
         self._document = document
         self._next = 0
         self._first: Fetch | None = None
@@ -244,6 +245,8 @@ class Script:
         if not document.usable:
             return self._give_up(HangUpReason.UNUSABLE)
         self._document, self._next, self._took_time = document, 0, False
+        waiting = self._line.role in (Role.QUEUE, Role.CONFERENCE)
+        self._verbs = document.while_waiting if waiting else document.actions
         return self._run()
 
     def _give_up(self, reason: HangUpReason) -> list[Command]:
@@ -258,11 +261,11 @@ class Script:
         self._state, self._awaited = State.RUNNING, None
         commands: list[Command] = []
         while self._state is State.RUNNING and self._activity is None:
-            if self._next == len(self._document.actions):
+            if self._next == len(self._verbs):
                 commands += self._finish()
             else:
                 self._next += 1
-                commands += self._step(self._document.actions[self._next - 1])
+                commands += self._step(self._verbs[self._next - 1])
         return commands
 
     def _step(self, action: Action) -> list[Command]:

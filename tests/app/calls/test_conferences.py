@@ -13,7 +13,7 @@ from app.store.records import ConferenceRecord, ParticipantRecord, RecordingReco
 from bridge.audio import read_wav
 from bridge.sound import waves
 from tests.app.calls.house import Call, House, at_home, sounding
-from tests.support.sound import level_of
+from tests.support.sound import level_of, wav_of
 
 TONES = (300, 500, 1100)
 LEVEL = -16.0
@@ -62,6 +62,31 @@ async def three(home: House, *attributes: dict[str, str]) -> list[Call]:
         await calls[-1].until("conference.joined")
     await asyncio.sleep(1.5)
     return calls
+
+
+def test_music_from_a_file(tmp_path: Path) -> None:
+    """An audio file as `waitUrl`, or for one on hold, is heard for as long as there is a wait."""
+
+    async def main(home: House) -> None:
+        music = wav_of(tone(700, 1))
+        home.app.answers |= {"/wait": music, "/hold": music}
+        first = home.begin(conference(beep="false", waitUrl="/wait"), tone(300))
+        await first.until("prompt.began")
+        await asyncio.sleep(3.5)
+        assert level_of(lately(first), 700) == pytest.approx(LEVEL, abs=1.5)
+        second = home.begin(conference(beep="false"), tone(500))
+        await second.until("conference.joined")
+        await asyncio.sleep(1.5)
+        assert level_of(lately(first), 700) < QUIET
+        assert level_of(lately(first), 500) == pytest.approx(LEVEL, abs=1.5)
+        room = only(home)
+        room.hold(room.members[first.sid], True, home.app.url("/hold"), "GET")
+        await first.until("prompt.began", 2)
+        await asyncio.sleep(3.5)
+        assert level_of(lately(first), 700) == pytest.approx(LEVEL, abs=1.5)
+        assert first.told("verb.skipped") == []
+
+    at_home(main, tmp_path, {"/after": "<Hangup/>"})
 
 
 def test_each_hears_the_others(tmp_path: Path) -> None:

@@ -14,18 +14,7 @@ from bridge.sound.voices import DEFAULT_VOICE
 from bridge.sound.waves import silence
 from tests.app.calls.house import House, at_home, frames, sounding
 from tests.support.sound import frames_of as padded
-from tests.support.sound import keys_heard
-
-
-def wav_of(mulaw: bytes) -> bytes:
-    """A WAV file of mu-law at 8 kHz, in memory."""
-    size = len(mulaw)
-    head = b"RIFF" + (size + 50).to_bytes(4, "little") + b"WAVEfmt "
-    head += (18).to_bytes(4, "little") + b"\x07\x00\x01\x00" + (8000).to_bytes(4, "little")
-    head += (8000).to_bytes(4, "little") + b"\x01\x00\x08\x00\x00\x00"
-    head += b"fact" + (4).to_bytes(4, "little") + size.to_bytes(4, "little")
-    return head + b"data" + size.to_bytes(4, "little") + mulaw
-
+from tests.support.sound import keys_heard, wav_of
 
 RAMP = bytes(range(1, 101)) * 80  # a second, no two frames beside each other alike
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.app.calls.house import House, at_home, sounding
-from tests.support.sound import keys_heard
+from tests.support.sound import keys_heard, wav_of
 
 CALLER_SAYS = bytes(range(1, 101)) * 800
 AGENT_SAYS = bytes(range(100, 0, -1)) * 800
+MUSIC = bytes(range(1, 101)) * 80  # a second
 ENDINGS = {"/left": "<Hangup/>", "/after": "<Hangup/>"}
 ENQUEUE = '<Enqueue action="/left" waitUrl="/wait">support</Enqueue>'
 TAKE = '<Dial action="/after"><Queue url="/greet">support</Queue></Dial>'
@@ -42,6 +43,27 @@ def test_waiting_and_being_taken(tmp_path: Path) -> None:
 
     answers = {**ENDINGS, "/wait": '<Play digits="1"/>', "/greet": '<Play digits="2"/>'}
     at_home(main, tmp_path, answers)
+
+
+def test_music_from_a_file(tmp_path: Path) -> None:
+    """`waitUrl` may be an audio file: it is heard without a gap, until somebody takes the caller
+    out, and asked for only once."""
+
+    async def main(home: House) -> None:
+        caller = home.begin(ENQUEUE)
+        await home.app.until("/wait")
+        await asyncio.sleep(3.5)
+        agent = home.begin("<Dial><Queue>support</Queue></Dial>")
+        await asyncio.sleep(1)
+        agent.hang_up()
+        left = await home.app.until("/left")
+        assert left["QueueResult"] == "bridged"
+        heard = sounding((await caller.over()).heard)
+        assert len(heard) > 8000 * 3
+        assert heard in MUSIC * 5
+        assert len(home.app.forms("/wait")) == 2  # as the document, and as the file
+
+    at_home(main, tmp_path, {**ENDINGS, "/wait": wav_of(MUSIC)})
 
 
 def test_leave(tmp_path: Path) -> None:
