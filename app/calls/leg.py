@@ -120,12 +120,20 @@ class Leg:
         self.live.control = self._control = _Answered(self, line, own)
         line.pick_up()
         self._progress.tell("answered", "in-progress")
-        digits = tuple(digit_pieces(self.command.send_digits)) if self.command.send_digits else ()
-        if digits:
+        if digits := self._tones():
             line.prompt = Prompt(pieces_of(*digits), lambda _: self._ready())
         else:
             self._ready()
         return Talk(line.press, self._put_down)
+
+    def _tones(self) -> tuple[bytes, ...]:
+        """`sendDigits` as sound; what is no digit of a telephone is told, and nothing is sent."""
+        try:
+            return tuple(digit_pieces(self.command.send_digits))
+        except ValueError as error:
+            reason = f"sendDigits has {error}; nothing is sent."
+            self._desk.skipped(self.command.noun, reason)
+            return ()
 
     def _ready(self) -> None:
         if self.line is not None:

@@ -255,6 +255,24 @@ def test_send_digits(tmp_path: Path) -> None:
     at_home(main, tmp_path)
 
 
+def test_send_digits_that_are_none(tmp_path: Path) -> None:
+    """What no telephone has a key for is told on the timeline; the two are connected without it."""
+
+    async def main(home: House) -> None:
+        bob = home.has("+15550001111", Handset(CALLEE_SAYS, hangs_up=2))
+        call, outcome = await home.call(
+            '<Dial><Number sendDigits="12x">+15550001111</Number></Dial><Play digits="9"/>'
+        )
+        (skipped,) = call.told("verb.skipped")
+        assert (skipped["verb"], skipped["line"]) == ("Number", 1)
+        assert "'x'" in skipped["message"]
+        assert keys_heard(bob.heard) == ""
+        assert CALLEE_SAYS[:160] in outcome.heard
+        assert keys_heard(outcome.heard)[-1:] == "9"
+
+    at_home(main, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("attributes", "keys"),
     [('timeLimit="2"', ()), ('hangupOnStar="true"', ((2.0, "*"),))],
