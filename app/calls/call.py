@@ -63,6 +63,8 @@ class OwnCall(Attachments):
         self._answered = answered
         self._progress = progress or Progress(service, live, None)
         self._over = asyncio.Event()
+        self._coming: asyncio.Future[Reply] | None = None
+        self._runs = False
         self._limit = asyncio.get_running_loop().call_later(service.lifetime, self._time_out)
         live.legs.add(self._shut_down)
         live.control = self
@@ -79,36 +81,44 @@ class OwnCall(Attachments):
     async def run(self, url: str, method: str = "POST") -> CustomerError | None:
         """Ask the app at `url` for a document and run it. When there is none the caller hears an
         apology; returned is why."""
-        asking = asyncio.create_task(self._service.customer.ask(self.live.context, url, method))
-        over = asyncio.create_task(self._over.wait())
-        reply, missing = None, None
-        try:
-            await asyncio.wait({asking, over}, return_when=asyncio.FIRST_COMPLETED)
-            reply = await asking if asking.done() else None
-        except CustomerError as error:
-            missing = error
-        finally:
-            asking.cancel()
-            over.cancel()
-        if reply is not None:
-            await self.run_document(reply)
-        elif missing is not None:
-            await self.run_document(Reply(APOLOGISING, ""))
-        else:
-            await self.runner.close()
-        return missing
+        if self._coming is None:
+            self._coming = self._ask(url, method)
+        return await self._run()
 
     async def run_document(self, reply: Reply) -> None:
         """Run a document that is at hand; `reply.url` is the base of its relative URLs."""
-        if self._over.is_set():
-            await self.runner.close()
-            return
-        self.live.context.document_url = reply.url
-        script = Script(reply.document, reply.url, answered=self._answered)
+        if self._coming is None:
+            self._coming = _at_hand(reply)
+        await self._run()
+
+    async def _run(self) -> CustomerError | None:
+        missing = None
         try:
-            await self.runner.run(script)
+            try:
+                reply = await self._first()
+            except CustomerError as error:
+                reply, missing = Reply(APOLOGISING, ""), error
+            if reply is not None:
+                self._runs = True
+                self.live.context.document_url = reply.url
+                await self.runner.run(Script(reply.document, reply.url, answered=self._answered))
         finally:
             self.hang_up("document")
+            await self.runner.close()
+        return missing
+
+    async def _first(self) -> Reply | None:
+        """What is to run first; None when the call is over before that is there."""
+        coming = None
+        try:
+            while coming is not self._coming and not self._over.is_set():
+                coming = self._coming
+                if coming is not None:
+                    await asyncio.wait({coming})
+        finally:
+            if coming is not None:
+                coming.cancel()  # of no use to anybody if this task was cancelled
+        return None if coming is None or self._over.is_set() else coming.result()
 
     async def press(self, digits: str) -> None:
         """Let the phone hear keys, before a document runs."""
@@ -146,6 +156,8 @@ class OwnCall(Attachments):
             return
         self._over.set()
         self._limit.cancel()
+        if self._coming is not None:
+            self._coming.cancel()
         self.hung_up_by = by
         live = self.live
         live.legs.discard(self._shut_down)
@@ -158,17 +170,46 @@ class OwnCall(Attachments):
 
     def redirect(self, url: str, method: str) -> None:
         """Ask the app at `url` and go on with its answer, or end the call with an apology."""
-        self._service.background(self._redirect(url, method))
-
-    async def _redirect(self, url: str, method: str) -> None:
-        try:
-            reply = await self._service.customer.ask(self.live.context, url, method)
-        except CustomerError:
-            self.runner.post(DocumentReplaced(APOLOGISING))
-        else:
-            self.replace(reply.document, reply.url)
+        asking = self._ask(url, method)
+        self._expect(asking)
+        if self._runs:
+            self._service.background(self._follow(asking))
 
     def replace(self, document: Document, url: str = "") -> None:
         """Go on with this document, which came from `url`; what runs is cut short."""
+        reply = Reply(document, url)
+        self._expect(_at_hand(reply))
+        if self._runs:
+            self._go_on(reply)
+
+    def _ask(self, url: str, method: str) -> asyncio.Future[Reply]:
+        return asyncio.create_task(self._service.customer.ask(self.live.context, url, method))
+
+    def _expect(self, coming: asyncio.Future[Reply]) -> None:
+        """This is to run next, and nothing that was asked for before."""
+        if self._coming is not None:
+            self._coming.cancel()
+        self._coming = coming
+
+    async def _follow(self, asking: asyncio.Future[Reply]) -> None:
+        await asyncio.wait({asking})
+        if asking is not self._coming or asking.cancelled():
+            return
+        try:
+            reply = asking.result()
+        except Exception as error:
+            self.runner.post(DocumentReplaced(APOLOGISING))
+            if not isinstance(error, CustomerError):  # the reasons for that are on the timeline
+                raise
+        else:
+            self._go_on(reply)
+
+    def _go_on(self, reply: Reply) -> None:
         self.live.call.timeline.add("call.redirected")
-        self.runner.post(DocumentReplaced(document, url=url))
+        self.runner.post(DocumentReplaced(reply.document, url=reply.url))
+
+
+def _at_hand(reply: Reply) -> asyncio.Future[Reply]:
+    coming: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    coming.set_result(reply)
+    return coming

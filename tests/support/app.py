@@ -16,12 +16,14 @@ Answer = str | bytes | int
 
 class App:
     """`asked` has each request's path and parameters, from its form or its query; `methods` has the
-    last method for each path."""
+    last method for each path. Requests for a path that is `held` are not answered before its
+    event is set."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self.answers = dict(answers)
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.methods: dict[str, str] = {}
+        self.held: dict[str, asyncio.Event] = {}
         self.origin = ""
         self._more = asyncio.Event()
 
@@ -48,6 +50,8 @@ class App:
         self.methods[parts.path] = request.method
         self.asked.append((parts.path, dict(parse_qsl(text, keep_blank_values=True))))
         self._more.set()
+        if parts.path in self.held:
+            await self.held[parts.path].wait()
         answer = self.answers.get(parts.path)
         if answer is None or isinstance(answer, int):
             writer.write(response(answer or 204))
