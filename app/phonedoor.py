@@ -27,7 +27,7 @@ CONTROL_UNSENT = 1_000
 """Messages and frames (20 s) that wait for a phone that does not read; then it is given up."""
 
 _NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
-_NOT_ALLOWED, _REPLACED, _SLOW = 1008, 4000, 4001
+_NOT_ALLOWED, _FAILED, _REPLACED, _SLOW = 1008, 1011, 4000, 4001
 
 log = structlog.get_logger("phones")
 
@@ -77,9 +77,12 @@ def create_router(service: Service) -> APIRouter:
             slow = sending.cancelled()
             for task in (sending, reading):
                 task.cancel()
-            await asyncio.gather(sending, reading, return_exceptions=True)
-            if slow:
-                await socket.close(_SLOW)
+            ends = await asyncio.gather(sending, reading, return_exceptions=True)
+            faults = [end for end in ends if isinstance(end, Exception)]
+            for fault in faults:
+                log.error("phone failed", exc_info=fault)
+            if slow or faults:
+                await socket.close(_SLOW if slow else _FAILED)
             log.info("phone gone", phone=name, frames_lost=softphone.lost)
 
     return router
@@ -100,10 +103,13 @@ def _is_let_in(settings: Settings, socket: WebSocket) -> bool:
 async def _send(socket: WebSocket, outgoing: asyncio.Queue[dict[str, Any] | bytes]) -> None:
     while True:
         message = await outgoing.get()
-        if isinstance(message, bytes):
-            await socket.send_bytes(message)
-        else:
-            await socket.send_text(json.dumps(message))
+        try:
+            if isinstance(message, bytes):
+                await socket.send_bytes(message)
+            else:
+                await socket.send_text(json.dumps(message))
+        except (WebSocketDisconnect, RuntimeError):
+            return
 
 
 async def _read(socket: WebSocket, phone: SoftPhone) -> None:

@@ -102,6 +102,9 @@ class OwnCall(Attachments):
                 self._runs = True
                 self.live.context.document_url = reply.url
                 await self.runner.run(Script(reply.document, reply.url, answered=self._answered))
+        except Exception:
+            self.hang_up("service", self._status(CallStatus.FAILED))
+            raise
         finally:
             self.hang_up("document")
             await self.runner.close()
@@ -142,8 +145,11 @@ class OwnCall(Attachments):
         self.line.pick_up()
 
     def _ended(self, reason: HangUpReason) -> None:
-        refused = _REFUSED.get(reason, CallStatus.COMPLETED)
-        self.hang_up("document", CallStatus.COMPLETED if self._answered else refused)
+        self.hang_up("document", self._status(_REFUSED.get(reason, CallStatus.COMPLETED)))
+
+    def _status(self, unanswered: CallStatus) -> CallStatus:
+        """What the call is at its end."""
+        return CallStatus.COMPLETED if self._answered else unanswered
 
     def _shut_down(self) -> None:
         self.hang_up("service", CallStatus.COMPLETED if self._answered else CallStatus.CANCELED)

@@ -101,6 +101,12 @@ class PlacedCall:
         return Talk(line.press, lambda: own.hang_up("callee"))
 
     async def _run(self, own: OwnCall) -> None:
+        try:
+            await self._run_document(own)
+        finally:
+            own.hang_up("service")
+
+    async def _run_document(self, own: OwnCall) -> None:
         source, timeline = self._order.source, self.live.call.timeline
         if self._order.send_digits:
             await own.press(self._order.send_digits)

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.main import Server
+from bridge.call import CallStatus
 from bridge.sound.dtmf import digit_pieces
 from bridge.sound.waves import silence
 from tests.app.running import serving, until_told
@@ -170,6 +172,45 @@ async def test_a_phone_that_does_not_read() -> None:
         await bob.says("digits", digits="#")
         await bob.until("ended")
         assert keys_heard(bytes(bob.heard)) == "7"
+
+
+async def test_a_phone_whose_messages_we_fail_at() -> None:
+    """A fault of ours is logged and ends that phone's call and socket; others go on."""
+    wait = '<Response><Gather timeout="600"/><Play digits="7"/></Response>'
+    async with serving() as server, device(server, "alice") as alice, device(server, "bob") as bob:
+        await bob.says("dial", twiml=wait)
+        await bob.until("answered")
+        await alice.says("dial", twiml=wait)
+        call = server.service.calls[(await alice.until("dialling"))["call"]].call
+        with capture_logs() as logs:
+            await alice.socket.send("[" * 100_000)  # deeper than can be read
+            with pytest.raises(ConnectionClosed) as closed:
+                await alice.until("never")
+            await until_told(call, "call.ended")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1011
+        (told,) = (entry for entry in logs if entry["event"] == "phone failed")
+        assert isinstance(told["exc_info"], RecursionError)
+        assert list(server.service.exchange.directory.connected) == ["bob"]
+        await bob.says("digits", digits="#")
+        await bob.until("ended")
+
+
+async def test_a_call_that_we_fail_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours before there is a document ends the call, as failed, and frees the phone."""
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("as a fault of ours might")
+
+    async with serving() as server, device(server, "alice") as alice:
+        with monkeypatch.context() as patch:
+            patch.setattr(server.service.customer, "ask", fail)
+            await alice.says("dial", url="http://127.0.0.1:1/")
+            call = (await alice.until("dialling"))["call"]
+            await alice.until("ended")
+        assert server.service.ended[call].call.status is CallStatus.FAILED
+        await alice.says("dial", twiml="<Response><Hangup/></Response>")
+        await alice.until("ended")
 
 
 @pytest.mark.parametrize(
