@@ -48,7 +48,7 @@ class Dialling:
     def _hang_up(self, command: HangUpLeg) -> None:
         leg = self._legs.get(id(command.leg))
         if leg is not None:
-            leg.hang_up()
+            leg.hang_up(unanswered=command.unanswered)
 
     def _bridge(self, command: Bridge) -> None:
         leg = self._legs.get(id(command.leg))

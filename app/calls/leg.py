@@ -152,14 +152,14 @@ class Leg:
         else:
             self.hang_up()
 
-    def hang_up(self) -> None:
-        """It is over, whoever says so."""
+    def hang_up(self, *, unanswered: bool = False) -> None:
+        """It is over, whoever says so; `unanswered`: because it has rung for too long."""
         if self.line is not None:
             self._end(LegStatus.COMPLETED)
             return
         if self._handset is not None and self._invitation is not None:
             self._handset.stop_ringing(self._invitation)
-        self._end(LegStatus.CANCELED)
+        self._end(LegStatus.NO_ANSWER if unanswered else LegStatus.CANCELED)
 
     def part(self) -> Alone | None:
         """Have the party go on without the caller, for whom the leg has ended; its call then."""

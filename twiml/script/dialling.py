@@ -238,7 +238,7 @@ class Ringing(Dialling):
     def _no_answer(self, _: TimerOver) -> list[Command]:
         self._timer = None
         silent = [leg for leg in self._live if all(leg is not each for each in self._answered)]
-        return [HangUpLeg(leg) for leg in silent]
+        return [HangUpLeg(leg, unanswered=True) for leg in silent]
 
     def _is_last(self, event: LegEnded) -> bool:
         return len(self._live) == 1 and self._live[0] is event.leg and not self._waiting
@@ -263,10 +263,9 @@ class Ringing(Dialling):
         return self.end(self._fields(status, told))
 
     def _status(self, ended: LegEnded) -> LegStatus:
-        """Not connected: one that was answered, or that rang too long, is no answer."""
-        rang_too_long = ended.status is LegStatus.CANCELED and self._timer is None
+        """Not connected: one that was answered is no answer."""
         answered = ended.status is LegStatus.COMPLETED
-        return LegStatus.NO_ANSWER if answered or rang_too_long else ended.status
+        return LegStatus.NO_ANSWER if answered else ended.status
 
     # Connected
 

@@ -103,7 +103,8 @@ def test_no_connection(tmp_path: Path, who: str, status: str, seconds: int) -> N
         assert len(outcome.heard) == pytest.approx(seconds * 8000, abs=1600)
         assert bool(sounding(outcome.heard)) is bool(seconds)
         (ended,) = call.told("leg.ended")
-        assert ended["status"] == ("canceled" if who == "nobody" else status)
+        assert ended["status"] == status
+        assert home.service.ended[ended["leg"]].record.status == status
 
     at_home(main, tmp_path, AFTER)
 

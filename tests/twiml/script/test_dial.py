@@ -94,10 +94,10 @@ def test_the_action_of_one_that_did_not(status: str) -> None:
 
 
 def test_it_rings_too_long() -> None:
-    """The leg is hung up, and is no answer whatever it says then."""
+    """The leg is hung up, with the reason; it is no answer then."""
     drive = dial("1", 'action="/after" timeout="5"')
-    assert drive.timer() == [HangUpLeg(legs(drive)[0])]
-    drive.ended("canceled")
+    assert drive.timer() == [HangUpLeg(legs(drive)[0], unanswered=True)]
+    drive.ended("no-answer")
     assert drive.fields()["DialCallStatus"] == "no-answer"
 
 
@@ -149,7 +149,7 @@ def test_one_after_another() -> None:
     drive = dial(TWO, 'sequential="true" action="/a"')
     (first,) = legs(drive)
     drive.timer()
-    said = drive.ended("canceled", 0)
+    said = drive.ended("no-answer", 0)
     assert names(said) == ["DialLeg", "StartTimer"]
     second = legs(drive)[1]
     assert Bridge(second) in drive.answered(1)
@@ -162,7 +162,7 @@ def test_one_after_another_in_vain() -> None:
     """No answer from the first, then busy: no answer."""
     drive = dial(TWO, 'sequential="true" action="/a"')
     drive.timer()
-    drive.ended("canceled", 0)
+    drive.ended("no-answer", 0)
     drive.ended("busy", 1)
     assert drive.fields()["DialCallStatus"] == "no-answer"
 
@@ -220,7 +220,7 @@ def test_several_are_screened_the_first_ready_is_connected() -> None:
     drive.answered(0)
     drive.answered(1)
     assert drive.tell(LegReady(third)) == []
-    assert drive.timer() == [HangUpLeg(third)]
+    assert drive.timer() == [HangUpLeg(third, unanswered=True)]
     said = drive.ready(1)
     assert [command for command in said if isinstance(command, HangUpLeg)] == [
         HangUpLeg(first),

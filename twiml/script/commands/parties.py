@@ -32,9 +32,14 @@ class DialLeg:
 
 @dataclass(frozen=True, slots=True)
 class HangUpLeg:
-    """End a leg, answered or not; `LegEnded` follows if it was not on its way already."""
+    """End a leg, answered or not; `LegEnded` follows if it was not on its way already.
+
+    `unanswered`: it has rung for too long, so that its status is `no-answer`; otherwise one that
+    rings is `canceled`.
+    """
 
     leg: DialLeg
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
