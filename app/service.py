@@ -211,9 +211,9 @@ class Service:
         while len(self.ended) > KEEP_ENDED:
             del self.ended[next(iter(self.ended))]
 
-    def background(self, work: Coroutine[Any, Any, object]) -> None:
+    def background(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
         """Have something done beside everything else; what goes wrong is logged."""
-        task = asyncio.create_task(work)
+        task: asyncio.Task[object] = asyncio.create_task(work)
         self._background.add(task)
 
         def done(finished: asyncio.Task[object]) -> None:
@@ -222,6 +222,7 @@ class Service:
                 log.error("background work failed", exc_info=error)
 
         task.add_done_callback(done)
+        return task
 
     def conclude(self, sid: str, reason: str) -> None:
         """End a call of which nobody else reports the end, and tell the number's callback."""
@@ -271,7 +272,7 @@ class Service:
             if adopted:
                 log.info("adopted", callbacks=adopted, of=names)
         left = await self.store.settle()
-        folder, threads = self.sounds.recordings, self.sounds.threads
+        folder, threads = self.sounds.recordings, self.sounds.encoders
         self.background(save_recordings(self.store, folder, threads, left.recordings))
         leftovers = Leftovers(self.store, self.engine.sender)
         pending = await leftovers.begin()

@@ -133,8 +133,10 @@ class ConferenceRecording:
     async def finish(self) -> None:
         sid = self._kept.sid
         try:
-            recorded = await self._recorder.finish(mp3=True)
-            if not recorded.ms:
+            recorded = await self._recorder.finish()
+            if recorded.ms:
+                await self._recorder.compress(self._desk.service.sounds.encoders)
+            else:
                 await self._recorder.discard()
         except RecordingError as error:
             self._desk.tell("recording.failed", "error", recording=sid, message=str(error))

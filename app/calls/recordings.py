@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from app.calls.keeping import Kept
 from app.calls.shell import Desk, Does
+from app.store.records import whole_seconds
 from bridge.engine.prompt import Prompt, pieces_of
 from bridge.engine.recorder import Recorder, RecordingError
 from bridge.sound.level import SpeechMeter
@@ -24,7 +25,7 @@ class Recordings:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._running: dict[str, RunningRecording] = {}
-        self._finishing: set[asyncio.Task[None]] = set()
+        self._finishing: set[asyncio.Task[object]] = set()
         self.does: Does = {StartRecording: self._start, StopRecording: self._stop}
 
     async def close(self) -> None:
@@ -57,7 +58,7 @@ class Recordings:
     def _finish(self, recording: RunningRecording) -> None:
         """Its file is written whatever becomes of the call meanwhile."""
         self._running.pop(recording.sid, None)
-        task = asyncio.create_task(recording.finish())
+        task = self._desk.service.background(recording.finish())
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 
@@ -145,28 +146,30 @@ class RunningRecording:
         self._stopped(self)
 
     async def finish(self) -> None:
-        """Write the file, tell the script and the customer."""
+        """Write the file and tell the script; then make an MP3 of it and tell the customer."""
+        ms = await self._write()
+        self._desk.tell("recording.ended", recording=self.sid, milliseconds=ms, kept=bool(ms))
+        url = self.kept.url if ms else ""
+        self._desk.post(RecordingFinished(self.command, self.sid, url, whole_seconds(ms)))
+        if ms:
+            await self._recorder.compress(self._desk.service.sounds.encoders)
+        self.kept.ended(ms)
+        self._report("completed" if ms else "absent")
+
+    async def _write(self) -> int:
+        """The milliseconds of it that there are."""
         try:
-            recorded = await self._recorder.finish(mp3=True)
+            recorded = await self._recorder.finish()
             if not recorded.ms:
                 await self._recorder.discard()
         except RecordingError as error:
             self._desk.tell("recording.failed", "error", recording=self.sid, message=str(error))
-            self._end(0)
-            return
+            return 0
         if recorded.lost_ms:
             self._desk.tell(
                 "recording.lost", "warning", recording=self.sid, milliseconds=recorded.lost_ms
             )
-        self._end(recorded.ms)
-
-    def _end(self, ms: int) -> None:
-        self.kept.ended(ms)
-        seconds = self.kept.seconds
-        self._desk.tell("recording.ended", recording=self.sid, milliseconds=ms, kept=bool(ms))
-        url = self.kept.url if ms else ""
-        self._desk.post(RecordingFinished(self.command, self.sid, url, seconds))
-        self._report("completed" if ms else "absent")
+        return recorded.ms
 
     def _report(self, status: RecordingStatus) -> None:
         self._desk.send(recording_report(self.command, status, self.kept.facts), order=self.sid)

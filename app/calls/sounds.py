@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,9 @@ from bridge.sound.speech import Synthesiser
 _DISKS = 4
 """Threads that write recordings."""
 
+_ENCODERS = 2
+"""Threads that make MP3s of them when they are whole: work for a processor, not for a disk."""
+
 
 class Sounds:
     """One per service; close it when the service ends.
@@ -31,6 +35,7 @@ class Sounds:
         self.player = Player(client, files=local)
         self.recordings = recordings
         self.threads = ThreadPoolExecutor(_DISKS, thread_name_prefix="recording")
+        self.encoders = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="mp3")
         self._sphinx = SphinxRecogniser() if find_spec("pocketsphinx") is not None else None
         self.recogniser: Recogniser | None = self._sphinx
 
@@ -39,4 +44,5 @@ class Sounds:
         if self._sphinx is not None:
             await self._sphinx.close()
         self.player.close()
-        self.threads.shutdown()
+        await asyncio.to_thread(self.threads.shutdown)
+        await asyncio.to_thread(self.encoders.shutdown, cancel_futures=True)

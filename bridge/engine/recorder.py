@@ -33,7 +33,6 @@ class Recorded:
     what a slow disk could not take."""
 
     wav: Path
-    mp3: Path | None
     ms: int
     channels: int
     lost_ms: int
@@ -43,7 +42,7 @@ class Recorder:
     """One recording, from its beginning to its file.
 
     Call `feed` every 20 ms. The file is written as `<path>.part` and has its name once it is whole.
-    `path` ends in `.wav`; an MP3 stands beside it. `threads` are shared by all recordings.
+    `path` ends in `.wav`; `compress` puts an MP3 beside it. `threads` are shared by all recordings.
     """
 
     def __init__(
@@ -94,9 +93,8 @@ class Recorder:
     def resume(self) -> None:
         self._take.paused = None
 
-    async def finish(self, *, mp3: bool = False) -> Recorded:
-        """Complete the file, and an MP3 of it. Raises RecordingError; that there is no MP3 is
-        logged."""
+    async def finish(self) -> Recorded:
+        """Complete the file. Raises RecordingError."""
         self._write(self._take.rest())
         await self._written()
         try:
@@ -104,13 +102,15 @@ class Recorder:
         except Exception as error:
             await self.discard()
             raise RecordingError(f"{self._path} cannot be written: {error}") from error
-        compressed = await self._compressed() if mp3 else None
-        return Recorded(self._path, compressed, ms, self._take.channels, self._lost_ms)
+        return Recorded(self._path, ms, self._take.channels, self._lost_ms)
 
-    async def _compressed(self) -> Path | None:
+    async def compress(self, threads: Executor) -> Path | None:
+        """Make an MP3 of the finished file, which takes long: in other threads than those that
+        write. None when there is none, which is logged."""
         path = self._path.with_suffix(".mp3")
+        loop = asyncio.get_running_loop()
         try:
-            await self._run(lambda: _compress(self._path, path))
+            await loop.run_in_executor(threads, _compress, self._path, path)
         except (OSError, ValueError):
             log.exception("no MP3 of a recording", path=str(path))
             return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import av
+import httpx
 import pytest
 
+from app.calls.sounds import Sounds
 from app.store.records import RecordingRecord
 from bridge.audio import audioop, read_wav
 from bridge.sound import waves
@@ -75,6 +78,48 @@ def test_the_file_is_what_was_said(tmp_path: Path) -> None:
         )
 
     at_home(main, tmp_path, DONE)
+
+
+def test_the_call_does_not_wait_for_the_mp3(tmp_path: Path) -> None:
+    """`action` is asked, and another recording written, while every thread that makes MP3s is
+    busy; the recording is `completed`, and its callback told so, when there is one."""
+
+    async def main(home: House) -> None:
+        busy = threading.Event()
+        for _ in range(8):
+            home.service.sounds.encoders.submit(busy.wait)
+        call = home.begin(
+            '<Record action="/next" maxLength="2" recordingStatusCallback="/told"/>', VOICE
+        )
+        sid = (await home.app.until("/next"))["RecordingSid"]
+        assert (await home.app.until("/done"))["RecordingSid"] != sid
+        assert read_wav(path_of(tmp_path, sid)) in VOICE
+        assert home.app.forms("/told") == []
+        record = await home.service.store.find(RecordingRecord, sid)
+        assert record is not None
+        assert record.status == "processing"
+        busy.set()
+        await call.over()
+        await home.settle()
+        assert home.app.forms("/told")[0]["RecordingStatus"] == "completed"
+        assert path_of(tmp_path, sid, ".mp3").stat().st_size > 0
+
+    second = '<Record action="/done" maxLength="1" playBeep="false"/>'
+    at_home(main, tmp_path, {**DONE, "/next": second})
+
+
+async def test_closing_leaves_the_event_loop_free(tmp_path: Path) -> None:
+    """Whoever is to end what a thread waits for can still do so."""
+    async with httpx.AsyncClient() as client:
+        sounds = Sounds(client, tmp_path, local=True)
+        busy = threading.Event()
+        written, encoded = sounds.threads.submit(busy.wait), sounds.encoders.submit(busy.wait)
+        closing = asyncio.create_task(sounds.close())
+        for _ in range(100):
+            await asyncio.sleep(0)  # let it get to what it waits for
+        busy.set()
+        await closing
+    assert written.result() is encoded.result() is True
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,11 @@ async def test_the_file_is_what_was_said(tmp_path: Path, threads: ThreadPoolExec
     """Both sides, and an MP3 beside it; nothing else is left."""
     recorder = Recorder(tmp_path / "it.wav", threads)
     feed(recorder, SAID, PLAYED)
-    recorded = await recorder.finish(mp3=True)
+    recorded = await recorder.finish()
     both = audioop.add(audioop.ulaw2lin(SAID, 2), audioop.ulaw2lin(PLAYED, 2), 2)
     assert samples_of(recorded.wav) == both
     assert (recorded.ms, recorded.channels, recorded.lost_ms) == (3300, 1, 0)
-    assert recorded.mp3 == tmp_path / "it.mp3"
+    assert await recorder.compress(threads) == tmp_path / "it.mp3"
     assert {path.name for path in tmp_path.iterdir()} == {"it.wav", "it.mp3"}
 
 
@@ -54,7 +54,8 @@ async def test_dual_channels(tmp_path: Path, threads: ThreadPoolExecutor) -> Non
     samples = samples_of(recorded.wav)
     assert audioop.tomono(samples, 2, 1, 0) == audioop.ulaw2lin(SAID, 2)
     assert audioop.tomono(samples, 2, 0, 1) == audioop.ulaw2lin(PLAYED, 2)
-    assert (recorded.channels, recorded.mp3) == (2, None)
+    assert recorded.channels == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["it.wav"]
 
 
 async def test_trim_pause_and_length(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
