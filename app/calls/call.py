@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.calls.attachments import Attachments
 from app.calls.progress import Progress
+from app.calls.recordings import RunningRecording
 from app.calls.runner import Runner
 from app.customer import Reply
 from bridge.call import CallStatus
@@ -172,7 +173,18 @@ class OwnCall(Attachments):
         self.runner.end()
         live.call.timeline.add("call.hung_up", by=by)
         self._service.end_call(live.call.sid, by, status)
-        self._progress.tell("completed", status.value, live.record.duration)
+        recording = self._recordings.ordered
+        if recording is None:
+            self._progress.tell("completed", status.value, live.record.duration)
+        else:
+            recording.stop()
+            self._service.background(self._tell_recorded(status, recording))
+
+    async def _tell_recorded(self, status: CallStatus, recording: RunningRecording) -> None:
+        """The last event of a call that was to be recorded has its recording."""
+        seconds = await recording.written
+        kept = (recording.sid, recording.kept.url, seconds) if seconds else None
+        self._progress.tell("completed", status.value, self.live.record.duration, kept)
 
     def redirect(self, url: str, method: str) -> None:
         """Ask the app at `url` and go on with its answer, or end the call with an apology."""

@@ -79,6 +79,11 @@ class Kept:
         if self.record.started_at is not None:
             self._save(status=status)
 
+    def lasts(self, ms: int) -> None:
+        """Its length is known; it is not whole yet."""
+        if self.record.started_at is not None and ms:
+            self._save(seconds=whole_seconds(ms))
+
     def ended(self, ms: int) -> None:
         """It is whole, or there is nothing of it (0)."""
         if self.record.started_at is not None:

@@ -36,8 +36,15 @@ class Progress:
         events = self._asked.events if self._asked else ("completed",)
         return Callback(route.status_callback, route.status_callback_method, events)
 
-    def tell(self, event: LegEvent, status: str, seconds: int | None = None) -> None:
-        """`seconds` is how long the call has been answered, at its end."""
+    def tell(
+        self,
+        event: LegEvent,
+        status: str,
+        seconds: int | None = None,
+        recording: tuple[str, str, int] | None = None,
+    ) -> None:
+        """`seconds` is how long the call has been answered, at its end; `recording` as in
+        `LegFacts`."""
         call = self._live.call
         facts = LegFacts(
             call.sid,
@@ -48,6 +55,7 @@ class Progress:
             direction=call.parties.direction,
             parent_sid=self._parent_sid,
             seconds=seconds,
+            recording=recording,
         )
         now = self._service.engine.now()
         report = leg_report(self._callback, event, self._sequence, now, facts)

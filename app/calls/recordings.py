@@ -20,10 +20,12 @@ CURRENT = "Twilio.CURRENT"
 
 
 class Recordings:
-    """Begins and ends them. Those that run when the call ends end with it."""
+    """Begins and ends them. Those that run when the call ends end with it. `ordered` is the one
+    that the order of the call itself asked for."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.ordered: RunningRecording | None = None
         self._running: dict[str, RunningRecording] = {}
         self._finishing: set[asyncio.Task[object]] = set()
         self.does: Does = {StartRecording: self._start, StopRecording: self._stop}
@@ -41,6 +43,8 @@ class Recordings:
     def start(self, command: StartRecording) -> RunningRecording:
         recording = RunningRecording(self._desk, command, self._finish)
         self._running[recording.sid] = recording
+        if command.source == "OutboundAPI":
+            self.ordered = recording
         recording.begin()
         return recording
 
@@ -65,7 +69,8 @@ class Recordings:
 
 class RunningRecording:
     """One recording. It listens to the line from the beep's end to its own; `stopped` is called
-    then, once, and has to have it finished."""
+    then, once, and has to have it finished. `written` is told its seconds when its file is whole,
+    0 when there is none."""
 
     def __init__(
         self, desk: Desk, command: StartRecording, stopped: Callable[[RunningRecording], None]
@@ -85,6 +90,7 @@ class RunningRecording:
             track=command.track,
         )
         self.sid = self.kept.sid
+        self.written: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         seconds = command.max_seconds
         self._recorder = Recorder(
             self.kept.path,
@@ -149,8 +155,10 @@ class RunningRecording:
         """Write the file and tell the script; then make an MP3 of it and tell the customer."""
         ms = await self._write()
         self._desk.tell("recording.ended", recording=self.sid, milliseconds=ms, kept=bool(ms))
-        url = self.kept.url if ms else ""
-        self._desk.post(RecordingFinished(self.command, self.sid, url, whole_seconds(ms)))
+        self.kept.lasts(ms)
+        url, seconds = self.kept.url if ms else "", whole_seconds(ms)
+        self.written.set_result(seconds)
+        self._desk.post(RecordingFinished(self.command, self.sid, url, seconds))
         if ms:
             await self._recorder.compress(self._desk.service.sounds.encoders)
         self.kept.ended(ms)

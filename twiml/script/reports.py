@@ -97,7 +97,7 @@ def _recording(
 class LegFacts:
     """A call that is reported: its sids and parties, its status, and, at its end, its seconds.
 
-    `recording` is (sid, URL, seconds) of what `record` of `<Dial>` gave.
+    `recording` is (sid, URL, seconds) of the one that was asked for when REST made the call.
     """
 
     call_sid: str

@@ -77,6 +77,10 @@ async def test_a_call_is_placed(tmp_path: Path) -> None:
         assert ended.status == "completed"
         (recording,) = await twilio.do(lambda client: client.calls(call.sid).recordings.list())
         assert recording.source == "OutboundAPI"
+        assert told[-1]["RecordingSid"] == recording.sid
+        assert told[-1]["RecordingUrl"].endswith(f"/Recordings/{recording.sid}")
+        assert int(told[-1]["RecordingDuration"]) == int(recording.duration) > 0
+        assert not any("RecordingSid" in form for form in told[:-1])
 
 
 async def test_what_a_phone_here_has_not(tmp_path: Path) -> None:
