@@ -91,7 +91,12 @@ class Service:
             limits=settings.limits,
             ports=ports_of(settings, seat),
         )
-        self.sounds = Sounds(self.client, settings.data_dir / "recordings", local=settings.local)
+        self.sounds = Sounds(
+            self.client,
+            settings.data_dir / "recordings",
+            local=settings.local,
+            recognisers=settings.speech_processes,
+        )
         self.exchange = Exchange(settings.phone_names if settings.local else {})
         self.customer = Customer(webhooks, allow_plain_ws=settings.local)
         self.lifetime = settings.call_hours * 3600

@@ -201,6 +201,13 @@ class Settings(BaseSettings):
         " when its account asks for that; false: to whoever knows its URL, so that `<Play>` can be"
         " given it. Unset: false in local mode, true outside it.",
     )
+    speech_processes: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Utterances that `<Gather>` understands at once on local calls, each in a"
+        " process of 110 MB; who speaks beyond that waits, 10 s at most.",
+    )
     phones: str = Field(
         "{}",
         description="Local mode: whom a dialled number, `client:` or `sip:` name reaches, as JSON:"

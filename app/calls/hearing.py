@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+
 from app.calls.shell import Desk, Does
 from bridge.errors import BridgeError
 from bridge.sound.level import SpeechMeter
@@ -11,6 +14,9 @@ from twiml.script import Listen, PartialSpeech, SpeechRecognised, SpeechStarted,
 _FRAME_MS = 20
 _PAUSE_MS = 800
 """The pause that ends an utterance where the document leaves it to us."""
+
+_BEFORE_FRAMES = 25
+"""Half a second from before a voice is noticed belongs to what it says."""
 
 
 class Hearing:
@@ -29,7 +35,9 @@ class Hearing:
 
     def _listen(self, command: Listen) -> None:
         self.close()
-        self._ear = _Ear(self._desk, command, self._recognition(command))
+        if self._desk.service.sounds.recogniser is None:
+            self._warn("no speech recogniser is installed: pip install twiml-bridge[speech]")
+        self._ear = _Ear(self._desk, command, self._recognition)
         self._desk.line.taps.add(self._ear)
 
     def _stop(self, command: StopListening) -> None:
@@ -39,7 +47,6 @@ class Hearing:
     def _recognition(self, command: Listen) -> Recognition | None:
         recogniser = self._desk.service.sounds.recogniser
         if recogniser is None:
-            self._warn("no speech recogniser is installed: pip install twiml-bridge[speech]")
             return None
 
         def partial(text: str) -> None:
@@ -60,12 +67,19 @@ class Hearing:
 
 
 class _Ear:
-    """Counts in audio: when a voice begins, when it has paused for long enough."""
+    """Counts in audio: when a voice begins, when it has paused for long enough.
 
-    def __init__(self, desk: Desk, listen: Listen, recognition: Recognition | None) -> None:
+    `begin` gives a recognition; it is asked for when somebody speaks, for they are few.
+    """
+
+    def __init__(
+        self, desk: Desk, listen: Listen, begin: Callable[[Listen], Recognition | None]
+    ) -> None:
         self.listen = listen
         self._desk = desk
-        self._recognition = recognition
+        self._begin = begin
+        self._recognition: Recognition | None = None
+        self._before: deque[bytes] = deque(maxlen=_BEFORE_FRAMES)
         self._meter = SpeechMeter()
         self._since_ms = 0
         pause = listen.pause_seconds
@@ -73,17 +87,24 @@ class _Ear:
 
     def feed(self, inbound: bytes, _outbound: bytes) -> None:
         self._meter.feed(inbound)
-        if self._recognition is not None:
-            self._recognition.feed(inbound)
         if not self._meter.heard_speech:
+            self._before.append(inbound)
             return
         if not self._since_ms:
             self._desk.post(SpeechStarted(self.listen))
+            self._recognition = self._begin(self.listen)
+            for frame in self._before:
+                self._hear(frame)
+        self._hear(inbound)
         self._since_ms += _FRAME_MS
         paused = not self._meter.speaking and self._meter.silent_ms >= self._pause_ms
         if paused or self._since_ms >= self.listen.max_seconds * 1000:
             self._desk.line.taps.discard(self)
             self._desk.later(self._finish())
+
+    def _hear(self, frame: bytes) -> None:
+        if self._recognition is not None:
+            self._recognition.feed(frame)
 
     async def _finish(self) -> None:
         text, confidence = "", None

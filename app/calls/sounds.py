@@ -26,17 +26,21 @@ class Sounds:
     """One per service; close it when the service ends.
 
     `recordings` is the directory that recordings are kept in. `recogniser` is None where the extra
-    `speech` is not installed. Processes are begun when they are first needed.
+    `speech` is not installed; `recognisers` is how many utterances it understands at once.
+    Processes are begun when they are first needed.
     """
 
-    def __init__(self, client: httpx.AsyncClient, recordings: Path, *, local: bool) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, recordings: Path, *, local: bool, recognisers: int = 2
+    ) -> None:
         self._espeak = EspeakSynthesiser()
         self.synthesiser: Synthesiser = self._espeak
         self.player = Player(client, files=local)
         self.recordings = recordings
         self.threads = ThreadPoolExecutor(_DISKS, thread_name_prefix="recording")
         self.encoders = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="mp3")
-        self._sphinx = SphinxRecogniser() if find_spec("pocketsphinx") is not None else None
+        installed = find_spec("pocketsphinx") is not None
+        self._sphinx = SphinxRecogniser(processes=recognisers) if installed else None
         self.recogniser: Recogniser | None = self._sphinx
 
     async def close(self) -> None:

@@ -21,10 +21,12 @@ _MAX_WAITING = 60 * 8000
 
 class SphinxRecogniser:
     """Recognises American English in up to `processes` utterances at once, some 110 MB each; an
-    utterance beyond that waits for its turn. Close it when the service ends."""
+    utterance beyond that waits for its turn, after its end no longer than `patience` seconds. Close
+    it when the service ends."""
 
-    def __init__(self, *, processes: int = 2) -> None:
+    def __init__(self, *, processes: int = 2, patience: float = 10.0) -> None:
         self._workers = Workers("bridge.sound.sphinx", count=processes, time_limit=60.0)
+        self._patience = patience
         self._running: set[asyncio.Task[Heard | None]] = set()
 
     def begin(
@@ -40,7 +42,7 @@ class SphinxRecogniser:
                 f"the offline recogniser has no model for {language}, only for English; "
                 "plug in another recogniser"
             )
-        recognition = SphinxRecognition(self._workers, hints, partial)
+        recognition = SphinxRecognition(self._workers, hints, partial, self._patience)
         self._running.add(recognition.task)
         recognition.task.add_done_callback(self._running.discard)
         return recognition
@@ -58,8 +60,14 @@ class SphinxRecognition:
     came too long before the recogniser had time for it."""
 
     def __init__(
-        self, workers: Workers, hints: Sequence[str], partial: Callable[[str], None]
+        self,
+        workers: Workers,
+        hints: Sequence[str],
+        partial: Callable[[str], None],
+        patience: float,
     ) -> None:
+        self._patience = patience
+        self._taken = asyncio.Event()
         self._workers = workers
         self._hints = hints
         self._partial = partial
@@ -84,19 +92,39 @@ class SphinxRecognition:
     async def finish(self) -> Heard:
         self._ended = True
         self._more.set()
+        await self._turn()
+        if self._cancelled:
+            await asyncio.wait({self.task})
+            return Heard("", 0.0)
         try:
             heard = await asyncio.shield(self.task)
         except WorkError as error:
             raise BridgeError(f"speech could not be recognised: {error}") from error
         return heard or Heard("", 0.0)
 
+    async def _turn(self) -> None:
+        """Wait for a process, but not for ever: the caller hears nothing meanwhile."""
+        taken = asyncio.create_task(self._taken.wait())
+        done, _ = await asyncio.wait(
+            {self.task, taken}, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        taken.cancel()
+        if not done:
+            self.cancel()
+            raise BridgeError(
+                f"speech was not recognised: no recogniser was free for {self._patience:g} s"
+            )
+
     def cancel(self) -> None:
         self._ended = self._cancelled = True
         self._waiting.clear()
         self._more.set()
+        if not self._taken.is_set():
+            self.task.cancel()
 
     async def _run(self) -> Heard | None:
         async with self._workers.take() as worker:
+            self._taken.set()
             await worker.ask(request("begin", hints=self._hints))
             said = ""
             while not (self._ended and not self._waiting):

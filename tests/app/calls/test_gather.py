@@ -105,6 +105,25 @@ def test_speech(tmp_path: Path) -> None:
     at_home(main, tmp_path, DONE, grace=0.01)
 
 
+@pytest.mark.skipif(find_spec("pocketsphinx") is None, reason="needs the extra `speech`")
+def test_those_who_are_silent_keep_no_recogniser_busy(tmp_path: Path) -> None:
+    """While some say nothing, one who speaks is understood, with a single process for all."""
+
+    async def main(home: House) -> None:
+        gather = (
+            '<Gather input="speech" timeout="600" speechTimeout="1" hints="yes, no" action="/got"/>'
+        )
+        silent = [home.begin(gather) for _ in range(3)]
+        for call in silent:
+            await call.until("call.answered")
+        said = silence(1000) + spoken("yes") + silence(3000)
+        call, _ = await home.call(gather, said)
+        (form,) = home.app.forms("/got")
+        assert (form["SpeechResult"], form["CallSid"]) == ("yes", call.sid)
+
+    at_home(main, tmp_path, DONE, grace=0.01, speech_processes=1)
+
+
 def test_speech_without_a_recogniser(tmp_path: Path) -> None:
     """It is said, once, that nobody can understand words here; keys still count."""
 

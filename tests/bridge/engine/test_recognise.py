@@ -112,6 +112,21 @@ async def test_recognitions_take_turns(recogniser: SphinxRecogniser) -> None:
     assert [each.text for each in heard] == texts
 
 
+async def test_one_that_waits_too_long_is_told() -> None:
+    """It fails, in bounded time, and holds nobody up; the one before and the next are heard."""
+    running = SphinxRecogniser(processes=1, patience=0.05)
+    try:
+        first = running.begin(hints=MENU)
+        for frame in frames_of(utterance("yes")):
+            first.feed(frame)
+        with pytest.raises(BridgeError, match=r"no recogniser was free for 0\.05 s"):
+            await heard_by(running, utterance("no"))
+        assert (await first.finish()).text == "yes"
+        assert (await heard_by(running, utterance("two"))).text == "two"
+    finally:
+        await running.close()
+
+
 async def test_cancelled(recogniser: SphinxRecogniser) -> None:
     """The process serves the next; nothing is told of the one that was cancelled."""
     partial: list[str] = []
