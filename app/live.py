@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,8 +41,9 @@ class LiveCall:
 
     `carriage` is set when SignalWire runs it, `control` while this service does. `stops` holds what
     stops each stream that SignalWire carries, by its sid; `carrier_streams` are those that REST
-    began, by their sids too. `began_at`, `answered_at` and `ended_at`
-    are seconds since the epoch.
+    began, by their sids too. `began_at`, `answered_at` and `ended_at` are seconds since the epoch.
+    `time_limit` is how many seconds after its answer it is to end, if
+    that was asked for, and `limit` the timer for it of a call that SignalWire runs.
 
     `taps` are its legs of taps by stream sid, from the time that SignalWire is told of them until
     their last tap has ended.
@@ -62,6 +64,8 @@ class LiveCall:
     control: CallControl | None = None
     carrier_streams: dict[str, CarrierStream] = field(default_factory=dict)
     stops: dict[str, Callable[[], None]] = field(default_factory=dict)
+    time_limit: int | None = None
+    limit: asyncio.TimerHandle | None = None
     began_at: float = field(default_factory=time.time)
     answered_at: float | None = None
     ended_at: float | None = None

@@ -201,6 +201,8 @@ class Service:
         if live.ended_at is not None:
             return
         live.ended_at = time.time()
+        if live.limit is not None:
+            live.limit.cancel()
         try:
             for stop in tuple(live.legs):
                 stop()

@@ -67,14 +67,10 @@ class OwnCall(Attachments):
         self._coming: asyncio.Future[Reply] | None = None
         self._runs = False
         self._limit = asyncio.get_running_loop().call_later(service.lifetime, self._time_out)
+        if answered and live.time_limit is not None:
+            self.limit(live.time_limit)
         live.legs.add(self._shut_down)
         live.control = self
-
-    def limit(self, seconds: float) -> None:
-        """End the call so long after now."""
-        self._limit.cancel()
-        seconds = min(seconds, self._service.lifetime)
-        self._limit = asyncio.get_running_loop().call_later(seconds, self._time_out)
 
     def _time_out(self) -> None:
         self.hang_up("time-limit")
@@ -144,6 +140,8 @@ class OwnCall(Attachments):
         self.live.call.timeline.add("call.answered")
         self._progress.tell("answered", "in-progress")
         self.line.pick_up()
+        if self.live.time_limit is not None:
+            self.limit(self.live.time_limit)
 
     def _ended(self, reason: HangUpReason) -> None:
         self.hang_up("document", self._status(_REFUSED.get(reason, CallStatus.COMPLETED)))
@@ -185,6 +183,14 @@ class OwnCall(Attachments):
         seconds = await recording.written
         kept = (recording.sid, recording.kept.url, seconds) if seconds else None
         self._progress.tell("completed", status.value, self.live.record.duration, kept)
+
+    def limit(self, seconds: float) -> None:
+        """End the call so long after its answer; of several limits the latest counts."""
+        if not self._answered:
+            return  # `answer` does it
+        self._limit.cancel()
+        left = max(0.0, min(seconds, self._service.lifetime) - self.line.up_seconds)
+        self._limit = asyncio.get_running_loop().call_later(left, self._time_out)
 
     def redirect(self, url: str, method: str) -> None:
         """Ask the app at `url` and go on with its answer, or end the call with an apology."""

@@ -196,7 +196,7 @@ class Leg:
         self._over = True
         self.live.legs.discard(self.hang_up)
         if self._control is not None:
-            self._desk.service.background(self._control.recordings.close())
+            self._control.close()
         sid = self.live.call.sid
         self._desk.tell("leg.ended", leg=sid, status=status.value)
         self._desk.post(LegEnded(self.command, status, sid, self._seconds))
@@ -212,6 +212,22 @@ class _Answered(Attachments):
         super().__init__(leg.live, line, self.recordings)
         self._leg = leg
         self._service = desk.service
+        self._limit: asyncio.TimerHandle | None = None
+        if leg.live.time_limit is not None:
+            self.limit(leg.live.time_limit)
+
+    def close(self) -> None:
+        """The leg is over; its recordings are finished."""
+        if self._limit is not None:
+            self._limit.cancel()
+        self._service.background(self.recordings.close())
+
+    def limit(self, seconds: float) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        left = max(0.0, seconds - self._on.up_seconds)
+        loop = asyncio.get_running_loop()
+        self._limit = loop.call_later(left, lambda: self.hang_up("time-limit"))
 
     def hang_up(self, by: str) -> None:
         self._leg.live.call.timeline.add("call.hung_up", by=by)

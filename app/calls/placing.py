@@ -60,6 +60,7 @@ class PlacedCall:
                 voice_fallback_method=order.fallback.method,
             ),
         )
+        self.live.time_limit = order.time_limit
         told = order.told
         callback = Callback(told.url, told.method, told.events or ("completed",))
         self._progress = Progress(service, self.live, callback if told.url else None)
@@ -95,8 +96,6 @@ class PlacedCall:
         own.answer()
         if order.recording is not None:
             own.start_recording(order.recording, placing=True)
-        if order.time_limit is not None:
-            own.limit(order.time_limit)
         self._service.background(self._run(own))
         return Talk(line.press, lambda: own.hang_up("callee"))
 

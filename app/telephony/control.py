@@ -23,6 +23,10 @@ class CallControl(Protocol):
         a connected stream ends."""
         ...
 
+    def limit(self, seconds: float) -> None:
+        """End it so long after its answer, which counts instead of any limit before."""
+        ...
+
     def begin_stream(self, stream: Stream) -> MediaStream:
         """Begin a one-way stream beside whatever runs; it is stopped at once if refused."""
         ...

@@ -129,16 +129,24 @@ class ServiceTelephony:
             )
         live.context.route = route
         if change.time_limit is not None:
-            over = CallChange(status="completed")
-            asyncio.get_running_loop().call_later(
-                change.time_limit, lambda: self._later(live, over)
-            )
+            live.time_limit = change.time_limit
+            if live.carriage is not None:
+                self._limit(live, change.time_limit)
+            elif live.control is not None:
+                live.control.limit(change.time_limit)
 
-    def _later(self, live: LiveCall, change: CallChange) -> None:
-        sid = live.call.sid
-        if self._service.calls.get(sid) is live:
-            live.call.timeline.add("call.time_limit", "warning")
-            self._service.background(self.change(sid, change))
+    def _limit(self, live: LiveCall, seconds: int) -> None:
+        """End a call that SignalWire runs so long after its answer."""
+        if live.limit is not None:
+            live.limit.cancel()
+        up = 0.0 if live.answered_at is None else time.time() - live.answered_at
+        loop = asyncio.get_running_loop()
+        live.limit = loop.call_later(max(0.0, seconds - up), self._time_out, live)
+
+    def _time_out(self, live: LiveCall) -> None:
+        live.call.timeline.add("call.time_limit", "warning")
+        over = CallChange(status="completed")
+        self._service.background(self.change(live.call.sid, over))
 
     # Streams
 

@@ -85,6 +85,11 @@ class Line:
         """Whether the clock runs: answered, and not hung up."""
         return self._cancel is not None
 
+    @property
+    def up_seconds(self) -> float:
+        """How long it has been up, by what has been heard."""
+        return self._now_ms / 1000
+
     def pick_up(self) -> None:
         """The call is answered: the clock runs."""
         if self._cancel is None and not self._over:

@@ -1,4 +1,4 @@
-"""Documents that take each other's place while they are still asked for: the latest counts."""
+"""Calls that are changed from outside: documents and time limits, of which the latest counts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from app.cli.call import begin_local_call
 from app.localcall import LocalCall, Phone
 from app.telephony.control import CallControl
+from app.telephony.orders import CallChange
+from app.telephony.service import ServiceTelephony
 from bridge.call import Parties
-from tests.app.calls.house import House, at_home
-from tests.app.running import CALLED, CALLER
+from tests.app.calls.house import Handset, House, at_home
+from tests.app.running import CALLED, CALLER, told
 from tests.support.sound import keys_heard
 from twiml.document import Document
 from twiml.parser import parse
@@ -76,3 +78,25 @@ def test_instead_of_the_first_document(tmp_path: Path, how: str) -> None:
         assert outcome.error is None
 
     at_home(main, tmp_path, ANSWERS)
+
+
+@pytest.mark.parametrize(("limits", "seconds"), [((5,), 5), ((4, 8), 8), ((8, 4), 4), ((1,), 2)])
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_a_time_limit(tmp_path: Path, who: str, limits: tuple[int, ...], seconds: int) -> None:
+    """It counts from the answer, takes the place of the one before, and ends the call at once when
+    it has passed; nothing is left of it then."""
+
+    async def main(home: House) -> None:
+        bob = home.has("bob", Handset())
+        call = home.begin("<Dial><Client>bob</Client></Dial>")
+        await call.until("call.connected")
+        await asyncio.sleep(2)
+        sid = call.sid if who == "caller" else bob.rung[0].call_sid
+        for limit in limits:
+            await ServiceTelephony(home.service, None).change(sid, CallChange(time_limit=limit))
+        ended = home.service.calls[sid].call
+        outcome = await call.over()
+        assert len(outcome.heard) == pytest.approx(seconds * 8000, abs=1600)
+        assert [entry.data["by"] for entry in told(ended, "call.hung_up")] == ["time-limit"]
+
+    at_home(main, tmp_path)

@@ -111,11 +111,13 @@ COMMANDS: dict[str, tuple[set[str], set[str]]] = {
 
 @dataclass(slots=True)
 class StandIn:
-    """Answers each request with the next of `answers`, each a status and an object."""
+    """Answers each request with the next of `answers`, each a status and an object. `arrived` is
+    set when there has been one."""
 
     url: str = ""
     answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     requests: list[HttpRequest] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def next(self, status: int = 200, /, **value: Any) -> None:
         self.answers.append((status, value))
@@ -143,6 +145,7 @@ async def stand_in() -> AsyncIterator[StandIn]:
         except asyncio.IncompleteReadError:
             return
         carrier.requests.append(request)
+        carrier.arrived.set()
         status, value = carrier.answers.pop(0)
         writer.write(response(status, json.dumps(value).encode(), "Content-Type: application/json"))
         _check(request)

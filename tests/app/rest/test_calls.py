@@ -371,4 +371,4 @@ async def test_a_time_limit(twilio: Twilio) -> None:
     """A limit that is set on a running call ends it then."""
     async with local_call(twilio.server.service, PAUSE) as (live, running):
         await twilio.do(lambda client: client.calls(live.call.sid).update(time_limit=1))
-        assert (await asyncio.wait_for(running, 20)).hung_up_by == "rest"
+        assert (await asyncio.wait_for(running, 20)).hung_up_by == "time-limit"

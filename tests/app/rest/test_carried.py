@@ -18,7 +18,7 @@ from bridge.ids import alias
 from tests.app.rest.carried import CALL_ID, OTHER_ID, SID, Carried
 from tests.app.rest.standin import PROJECT, TOKEN
 from tests.app.rest.twilio_client import ACCOUNT, Twilio
-from tests.app.running import CALLED, CALLER, new_call, serving
+from tests.app.running import CALLED, CALLER, new_call, serving, until_told
 from tests.support.peers import consumer, next_event
 
 
@@ -178,6 +178,26 @@ async def test_ending_a_cxml_call(carried: Carried) -> None:
     )
     await carried.webhook("/signalwire/status", CallStatus="completed")
     assert (await carried.do(lambda client: client.calls(SID).fetch())).end_time is not None
+
+
+async def test_a_time_limit(carried: Carried) -> None:
+    """It takes the place of the one before, and SignalWire is told to end the call then; of one
+    that has ended it is not spoken again."""
+    await carried.webhook("/signalwire/cxml")
+    call = carried.server.service.calls[SID]
+    for seconds in (3600, 7200, 1):
+        await carried.do(lambda client: client.calls(SID).update(time_limit=seconds))  # noqa: B023
+    carried.signalwire.next(sid=CALL_ID, status="completed")
+    await until_told(call.call, "call.time_limit")
+    await carried.signalwire.arrived.wait()
+    assert carried.signalwire.form() == {"Status": "completed"}
+    assert len(carried.signalwire.requests) == 1
+    await carried.webhook("/signalwire/cxml", CallSid=OTHER_ID)
+    other = carried.server.service.calls[alias("CA", OTHER_ID)]
+    await carried.do(lambda client: client.calls(other.call.sid).update(time_limit=3600))
+    carried.server.service.end_call(other.call.sid, "hangup")
+    assert other.limit is not None
+    assert other.limit.cancelled()
 
 
 async def test_ending_a_swml_call(carried: Carried) -> None:
