@@ -32,7 +32,9 @@ class Attachments:
         return self._on.stop_stream(name)
 
     def start_recording(self, order: NewRecording, *, placing: bool = False) -> RecordingRecord:
-        """Record from now on; `placing`: because the order of the call itself asked for it."""
+        """Record from now on; `placing`: because the order of the call itself asked for it, for
+        which Twilio's library documents another default of `Trim`."""
+        default = "trim-silence" if placing else "do-not-trim"
         told = order.told
         callback = Callback(told.url, told.method, told.events or ("completed",))
         command = StartRecording(
@@ -41,7 +43,7 @@ class Attachments:
             TRACKS[order.track],
             2 if order.channels == "dual" and order.track == "both" else 1,
             beep=False,
-            trim=order.trim == "trim-silence",
+            trim=(order.trim or default) == "trim-silence",
             callback=callback if told.url else None,
         )
         return self._recordings.start(command).kept.record

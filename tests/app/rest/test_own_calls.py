@@ -15,6 +15,7 @@ from twilio.rest import Client
 from app.calls.handsets import Busy, Nobody
 from app.settings import LOCAL_AUTH_TOKEN
 from bridge.audio import read_wav
+from bridge.sound.waves import silence
 from tests.app.calls.house import Handset
 from tests.app.rest.twilio_client import ACCOUNT, Twilio, local_call
 from tests.app.running import CALLER, serving, until_told
@@ -92,6 +93,40 @@ async def test_what_a_phone_here_has_not(tmp_path: Path) -> None:
         call = await twilio.do(lambda client: client.calls.create(**order, **more))
         live = twilio.server.service.calls[call.sid]
         await until_told(live.call, "placing.skipped", 2)
+
+
+@pytest.mark.parametrize(
+    ("placed", "trim", "trimmed"),
+    [(True, None, True), (True, "do-not-trim", False), (False, None, False)],
+)
+async def test_trim_by_default(
+    tmp_path: Path, placed: bool, trim: str | None, trimmed: bool
+) -> None:
+    """A call that is placed with Record is trimmed unless it says otherwise; a recording that is
+    begun on a call is not, unless it says so."""
+    voice = silence(3000) + b"\x33" * 4000
+    async with at(tmp_path) as (twilio, app):
+        has(twilio, BOB, Handset(voice, hangs_up=4))
+        more: dict[str, Any] = {"trim": trim} if trim else {}
+        if placed:
+            more |= {"record": True, "recording_status_callback": app.url("/recorded")}
+        call = await twilio.do(
+            lambda client: client.calls.create(
+                to=BOB, from_=CALLER, twiml='<Response><Pause length="9"/></Response>', **more
+            )
+        )
+        if not placed:
+            await until_told(twilio.server.service.calls[call.sid].call, "call.answered")
+            told = app.url("/recorded")
+            await twilio.do(
+                lambda client: client.calls(call.sid).recordings.create(
+                    recording_status_callback=told
+                )
+            )
+        sid = (await app.until("/recorded"))["RecordingSid"]
+        recorded = read_wav(tmp_path / "recordings" / f"{sid}.wav")
+        sounds_at = recorded.index(b"\x33" * 160) / 8
+        assert (sounds_at <= 120) is trimmed
 
 
 @pytest.mark.parametrize(
