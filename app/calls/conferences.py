@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.calls.members import ConferenceRecording, Member
@@ -50,6 +50,7 @@ class Conference:
         self.started = False
         self.ended = False
         self.members: dict[str, Member] = {}
+        self._expected: dict[str, Expected] = {}
         self._over = over
         self._sound = ConferenceSound(service.engine.wheel)
         self._first: Desk | None = None
@@ -73,6 +74,7 @@ class Conference:
         if self._first is None:
             self._first, self._callback = desk, join.callback
         self.members[member.sid] = member
+        self._expected.pop(member.sid, None)
         self._save()
         self._save_member(member)
         desk.tell("conference.joined", conference=self.sid, name=self.name)
@@ -112,7 +114,7 @@ class Conference:
             return
         if member.end_on_exit and self.started:
             self.end("participant-with-end-conference-on-exit-left", sid)
-        elif not self.members:
+        elif not self.members and not self._expected:
             self.end("last-participant-left", sid)
         elif self.started and member.beeps_at_exit:
             self._sound.sound(exit_beep())
@@ -125,6 +127,40 @@ class Conference:
             if participant and participant == member.label
         )
         return self.members.get(participant) or next(labelled, None)
+
+    # Those who are to come
+
+    def expect(self, record: ParticipantRecord, give_up: Callable[[], None]) -> None:
+        """A call is made to join: the conference is there from now on, and so is the participant.
+
+        `give_up` ends the call, should the conference be over before. `miss` tells that it ended.
+        """
+        self._expected[record.call_sid] = Expected(record, give_up)
+        self._save()
+        self._service.store.save(record)
+
+    def rings(self, sid: str) -> None:
+        """A call that is expected has begun to ring."""
+        expected = self._expected.get(sid)
+        if expected is not None:
+            record = replace(expected.record, status="ringing", updated_at=time.time())
+            expected.record = record
+            self._service.store.save(record)
+
+    def miss(self, sid: str) -> None:
+        """A call is over: if it was still expected it will not come. Idempotent."""
+        if self._expected.pop(sid, None) is None:
+            return
+        self._service.store.remove(ParticipantRecord, self.sid, sid)
+        if not self.members and not self._expected:
+            self.end("last-participant-left", sid)
+
+    def give_up(self, sid: str) -> bool:
+        """End a call that is expected; False when there is none of that sid."""
+        expected = self._expected.get(sid)
+        if expected is not None:
+            expected.give_up()
+        return expected is not None
 
     # Changes
 
@@ -208,13 +244,15 @@ class Conference:
         if self.ended:
             return
         self.ended = True
+        for sid in tuple(self._expected):
+            self.give_up(sid)
         for sid in tuple(self.members):
             self.leave(sid, "conference_ended")
         self._finish(reason, by)
 
     def forget_if_empty(self) -> None:
         """The first could not come in: there was no conference."""
-        if not self.members and not self.ended:
+        if not self.members and not self._expected and not self.ended:
             self.ended = True
             self._over(self)
 
@@ -283,6 +321,14 @@ class Conference:
         )
         if self._first is not None:
             self._first.send(report, order=self.sid)
+
+
+@dataclass(slots=True)
+class Expected:
+    """A call that is made to join: how the store has it, and what ends it."""
+
+    record: ParticipantRecord
+    give_up: Callable[[], None]
 
 
 @dataclass(slots=True)

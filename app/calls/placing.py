@@ -32,7 +32,7 @@ _NOT_ANSWERED = {
 
 
 class PlacedCall:
-    """One such call, `queued` until `ring`. `unanswered` is called if it comes to nothing."""
+    """One such call, `queued` until `ring`. `over` is called once, when it has ended."""
 
     def __init__(
         self,
@@ -40,9 +40,10 @@ class PlacedCall:
         order: NewCall,
         handset: Handset,
         *,
-        unanswered: Callable[[], None] = lambda: None,
+        over: Callable[[], None] = lambda: None,
     ) -> None:
-        self._unanswered = unanswered
+        self._told_over = over
+        self._own: OwnCall | None = None
         self._service = service
         self._order = order
         self._handset = handset
@@ -92,7 +93,7 @@ class PlacedCall:
         live, order = self.live, self._order
         live.legs.discard(self._cancel)
         line = Line(self._service.engine, live.call, phone)
-        own = OwnCall(self._service, live, line, progress=self._progress)
+        self._own = own = OwnCall(self._service, live, line, progress=self._progress)
         own.answer()
         if order.recording is not None:
             own.start_recording(order.recording, placing=True)
@@ -104,6 +105,7 @@ class PlacedCall:
             await self._run_document(own)
         finally:
             own.hang_up("service")
+            self._told_over()
 
     async def _run_document(self, own: OwnCall) -> None:
         source, timeline = self._order.source, self.live.call.timeline
@@ -128,6 +130,13 @@ class PlacedCall:
         self._handset.stop_ringing(self._invitation)
         self._end(CallStatus.CANCELED)
 
+    def end(self) -> None:
+        """It is not wanted any more, whether it rings or has been answered."""
+        if self._own is not None:
+            self._own.hang_up("rest")
+        else:
+            self._cancel()
+
     def _quiet(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -140,4 +149,4 @@ class PlacedCall:
         self.live.legs.discard(self._cancel)
         self._service.end_call(self.live.call.sid, status.value, status)
         self._progress.tell("completed", status.value, 0)
-        self._unanswered()
+        self._told_over()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from lxml import etree
@@ -76,6 +75,8 @@ class OwnConferences:
         return record
 
     def remove(self, sid: str, participant: str) -> None:
+        if self._conference(sid).give_up(participant):
+            return
         conference, member = self._member(sid, participant)
         conference.leave(member.sid, "participant_removed")
 
@@ -95,12 +96,13 @@ class OwnConferences:
             conference.forget_if_empty()
             raise
         call = replace(order.call, account_sid=account, source=Source(twiml=twiml))
-        placed = PlacedCall(self._service, call, handset, unanswered=_forget(conference))
-        asyncio.get_running_loop().call_soon(placed.ring)
-        now = time.time()
-        return ParticipantRecord(
+        placed = PlacedCall(
+            self._service, call, handset, over=lambda: conference.miss(placed.live.call.sid)
+        )
+        joining, now = placed.live.call.sid, time.time()
+        record = ParticipantRecord(
             conference.sid,
-            placed.live.call.sid,
+            joining,
             account,
             now,
             now,
@@ -112,6 +114,14 @@ class OwnConferences:
             start_on_enter=order.start_on_enter,
             end_on_exit=order.end_on_exit,
         )
+        conference.expect(record, placed.end)
+
+        def ring() -> None:
+            conference.rings(joining)
+            placed.ring()
+
+        asyncio.get_running_loop().call_soon(ring)
+        return record
 
     def _joining(self, conference: Conference, order: NewParticipant) -> str:
         """The document that a new participant runs; raises Refusal for what cannot be."""
@@ -155,10 +165,6 @@ def _check(conference: Conference, member: Member, change: ParticipantChange) ->
 def _check_coached(conference: Conference, sid: str) -> None:
     if sid not in conference.members:
         raise Refusal(400, 20001, f"CallSidToCoach {sid} is not in the conference")
-
-
-def _forget(conference: Conference) -> Callable[[], None]:
-    return conference.forget_if_empty
 
 
 def _no_announcement() -> Refusal:

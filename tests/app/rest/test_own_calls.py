@@ -12,9 +12,11 @@ import httpx
 import pytest
 from twilio.rest import Client
 
-from app.calls.handsets import Busy, Nobody
+from app.calls.handsets import Busy, Invitation, Nobody
+from app.calls.handsets import Handset as Phones
 from app.settings import LOCAL_AUTH_TOKEN
 from bridge.audio import read_wav
+from bridge.phone import TapePhone
 from bridge.sound.waves import silence
 from tests.app.calls.house import Handset
 from tests.app.rest.twilio_client import ACCOUNT, Twilio, local_call
@@ -37,7 +39,7 @@ async def at(tmp_path: Path) -> AsyncIterator[tuple[Twilio, App]]:
         client.close()
 
 
-def has(twilio: Twilio, name: str, handset: Handset | Busy | Nobody) -> None:
+def has(twilio: Twilio, name: str, handset: Phones) -> None:
     twilio.server.service.exchange.directory.connected[name] = handset
 
 
@@ -361,3 +363,79 @@ async def test_conferences_of_two_accounts(tmp_path: Path) -> None:
         )
         await until_told(service.calls[added.call_sid].call, "conference.joined")
         assert set(rooms[other].members) == {placed[2], added.call_sid}
+
+
+async def test_a_participant_on_its_way(tmp_path: Path) -> None:
+    """A conference is there, and so is who is to join, from the time that somebody is added: two
+    who ring meet in the very same one, and a third who does not answer changes nothing."""
+    async with at(tmp_path) as (twilio, _):
+        slow = Handset(after=3600)
+        for name, handset in (("slow", slow), ("no", Busy()), ("carol", Handset())):
+            has(twilio, name, handset)
+
+        async def add(name: str) -> Any:
+            return await twilio.do(
+                lambda client: client.conferences("room").participants.create(
+                    from_=CALLER, to=f"client:{name}"
+                )
+            )
+
+        first = await add("slow")
+        room = first.conference_sid
+        fetched = await twilio.do(lambda client: client.conferences(room).fetch())
+        assert (fetched.friendly_name, fetched.status) == ("room", "init")
+
+        def participant(client: Client) -> Any:
+            return client.conferences(room).participants(first.call_sid)
+
+        found = await twilio.do(lambda client: participant(client).fetch())
+        assert found.status in ("queued", "ringing")
+        assert (await add("no")).conference_sid == room
+        carol = await add("carol")
+        assert carol.conference_sid == room
+        service = twilio.server.service
+        await until_told(service.calls[carol.call_sid].call, "conference.joined")
+        await twilio.do(lambda client: participant(client).delete())
+        assert slow.stopped == slow.rung != []
+        left = await twilio.do(lambda client: client.conferences(room).participants.list())
+        assert [(one.call_sid, one.status) for one in left] == [(carol.call_sid, "connected")]
+
+
+class Curt:
+    """Answers, and hangs up at once."""
+
+    def ring(self, invitation: Invitation) -> None:
+        invitation.answer(TapePhone(b"")).hang_up()
+
+    def stop_ringing(self, invitation: Invitation) -> None:
+        """It does not ring for long."""
+
+
+@pytest.mark.parametrize("how", ["unanswered", "never in", "ended"])
+async def test_nobody_comes(tmp_path: Path, how: str) -> None:
+    """When all who were to join are gone, or it is ended while they ring, the conference is over,
+    and its name is free for another."""
+    async with at(tmp_path) as (twilio, _):
+        bob = Handset(after=3600)
+        phones: dict[str, Phones] = {"unanswered": Nobody(), "never in": Curt(), "ended": bob}
+        has(twilio, "bob", phones[how])
+        service = twilio.server.service
+        added = await twilio.do(
+            lambda client: client.conferences("room").participants.create(
+                from_=CALLER,
+                to="client:bob",
+                timeout=1 if how == "unanswered" else 60,
+            )
+        )
+        room, call = added.conference_sid, service.find(added.call_sid)
+        assert call is not None
+        if how == "ended":
+            await until_told(call, "call.began")
+            await twilio.do(lambda client: client.conferences(room).update(status="completed"))
+            assert bob.stopped == bob.rung
+        await until_told(call, "call.ended")
+        await service.engine.sender.drain(10)
+        over = await twilio.do(lambda client: client.conferences(room).fetch())
+        assert over.status == "completed"
+        assert await twilio.do(lambda client: client.conferences(room).participants.list()) == []
+        assert service.exchange.conferences.running == ()
