@@ -20,8 +20,11 @@ from twiml.script import (
     TakeFromQueue,
 )
 
-MAX_SIZE = 100
-"""Twilio's size of a queue that nobody has set otherwise."""
+MAX_SIZE = 1000
+"""Twilio's size of a queue that nobody has set otherwise (its page on the Queue resource)."""
+
+MAX_QUEUES = 1000
+"""Queues of a service; beyond it those that have been empty for longest are forgotten."""
 
 
 def _now() -> float:
@@ -62,6 +65,11 @@ class Queue:
         self._waiting: list[Place] = []
         self._takers: list[Taker] = []
         self._waits: list[int] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits in it, to be taken or to take."""
+        return not self._waiting and not self._takers
 
     # Those who wait
 
@@ -152,18 +160,32 @@ class Queue:
 
 @dataclass(slots=True)
 class Queues:
-    """The queues of a service, by account and name. A queue stays once it is made."""
+    """The queues of a service, by account and name, the one that was used last at the end.
 
+    A queue stays when it is empty, as Twilio's do: who takes from it waits. Only when there are too
+    many does one go.
+    """
+
+    max_queues: int = MAX_QUEUES
     _named: dict[tuple[str, str], Queue] = field(default_factory=dict)
 
     def made(self, desk: Desk, name: str) -> Queue:
         key = desk.live.call.account_sid, name
-        if key not in self._named:
-            self._named[key] = Queue(name, desk.service.engine.random_bytes)
-        return self._named[key]
+        queue = self._named.pop(key, None) or Queue(name, desk.service.engine.random_bytes)
+        self._named[key] = queue
+        if len(self._named) > self.max_queues:
+            self._forget(queue)
+        return queue
 
     def find(self, desk: Desk, take: TakeFromQueue) -> Queue | None:
-        queue = self._named.get((desk.live.call.account_sid, take.name))
+        key = desk.live.call.account_sid, take.name
+        queue = self._named.pop(key, None)
         if queue is None:
             desk.post(NoSuchQueue(take))
+        else:
+            self._named[key] = queue
         return queue
+
+    def _forget(self, new: Queue) -> None:
+        idle = (key for key, queue in self._named.items() if queue.idle and queue is not new)
+        self._named.pop(next(idle, ("", "")), None)

@@ -116,6 +116,43 @@ def test_refused(tmp_path: Path, verb: str, field: str, value: str) -> None:
     at_home(main, tmp_path, ENDINGS)
 
 
+def test_queues_do_not_grow_without_end(tmp_path: Path) -> None:
+    """An empty queue stays, until there are too many: then the one that was used least lately is
+    forgotten, and never one that somebody waits in."""
+
+    async def main(home: House) -> None:
+        home.service.exchange.queues.max_queues = 3
+        waiting = home.begin("<Enqueue>kept</Enqueue>")
+        await waiting.until("queue.joined")
+        for name in ("old", "older", "old", "new"):
+            caller = home.begin(f"<Enqueue>{name}</Enqueue>")
+            await caller.until("queue.joined")
+            caller.hang_up()
+            await caller.over()
+        for name in ("kept", "old", "new"):
+            agent = home.begin(f"<Dial action='/{name}'><Queue>{name}</Queue></Dial>")
+            await asyncio.sleep(1)
+            assert home.app.forms(f"/{name}") == []
+            agent.hang_up()
+            await agent.over()
+        await home.call("<Dial action='/older'><Queue>older</Queue></Dial>")
+        assert home.app.forms("/older")[0]["DialCallStatus"] == "failed"
+
+    at_home(main, tmp_path, {"/older": "<Hangup/>"})
+
+
+def test_as_many_as_twilio_allows(tmp_path: Path) -> None:
+    """A queue has room for a thousand where the document does not say, and says so."""
+
+    async def main(home: House) -> None:
+        caller = home.begin(ENQUEUE)
+        assert (await home.app.until("/wait"))["MaxQueueSize"] == "1000"
+        caller.hang_up()
+        await caller.over()
+
+    at_home(main, tmp_path, {**ENDINGS, "/wait": '<Pause length="60"/>'})
+
+
 def test_the_agent_waits(tmp_path: Path) -> None:
     """Who takes from an empty queue waits for the next caller."""
 
