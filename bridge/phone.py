@@ -39,7 +39,7 @@ def _nothing() -> None:
 class TapePhone:
     """Says what is on a tape, keeps what it hears, and hangs up when it has heard enough.
 
-    `heard` grows by one frame each 20 ms. `finished` is called once, when the tape is over and for
+    `heard` grows by one frame each 20 ms, unless nobody `keeps` it. `finished` is called once, when the tape is over and for
     `patience_ms` nothing but silence has been played while the call was `expecting`. `pressed` is
     told of each of `keys` at its time, in seconds since the answer.
     """
@@ -51,7 +51,9 @@ class TapePhone:
         *,
         patience_ms: int = 2_000,
         keys: Iterable[tuple[float, str]] = (),
+        keeps: bool = True,
     ) -> None:
+        self._keeps = keeps
         self._frames = frames_of(audio)
         self.finished = finished
         self._patience_ms = patience_ms
@@ -74,7 +76,8 @@ class TapePhone:
         return spoken
 
     def hear(self, frame: bytes | None, *, expecting: bool) -> None:
-        self.heard += SILENCE if frame is None else frame
+        if self._keeps:
+            self.heard += SILENCE if frame is None else frame
         self.played_frames += frame is not None
         idle = expecting and not self._speaking and not (frame and frame.strip(_QUIET))
         self._quiet_ms = self._quiet_ms + FRAME_MS if idle else 0

@@ -94,7 +94,7 @@ class Tape:
             log.warning("a phone has no tape", path=str(self.path), why=str(error))
             invitation.decline(LegStatus.FAILED)
             return
-        phone = TapePhone(audio, patience_ms=self.patience_ms)
+        phone = TapePhone(audio, patience_ms=self.patience_ms, keeps=False)
         phone.finished = invitation.answer(phone).hang_up
 
     def stop_ringing(self, invitation: Invitation) -> None:

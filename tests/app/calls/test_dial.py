@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from app.agent import CALLER_WAV
-from app.calls.handsets import MAX_TAPE_BYTES, Busy, Nobody
+from app.calls.handsets import MAX_TAPE_BYTES, Busy, Invitation, Nobody, Talk, Tape
 from bridge.audio import read_wav
 from bridge.call import CallStatus
+from bridge.phone import Phone, TapePhone
 from tests.app.calls.house import Handset, House, at_home, sounding
 from tests.support.sound import keys_heard
 from twiml.parser import parse
@@ -183,6 +184,23 @@ def test_the_caller_gives_up_before_a_tape_is_read(tmp_path: Path) -> None:
         assert not [entry for entry in leg.timeline.entries if entry.kind == "call.answered"]
 
     at_home(main, tmp_path, phones=json.dumps({"client:tape": f"wav:{CALLER_WAV}"}))
+
+
+async def test_a_tape_keeps_nothing() -> None:
+    """A phone made of a file hears as long as it likes, and holds none of it in memory."""
+    answered: asyncio.Future[Phone] = asyncio.get_running_loop().create_future()
+
+    def answer(phone: Phone) -> Talk:
+        answered.set_result(phone)
+        return Talk(lambda key: None, lambda: None)
+
+    Tape(Path(CALLER_WAV)).ring(Invitation("CA1", "a", "b", answer, lambda status: None))
+    phone = await answered
+    assert isinstance(phone, TapePhone)
+    for _ in range(100):
+        phone.say()
+        phone.hear(b"\x33" * 160, expecting=True)
+    assert (phone.played_frames, phone.heard) == (100, b"")
 
 
 def test_all_at_once(tmp_path: Path) -> None:
