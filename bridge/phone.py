@@ -39,9 +39,9 @@ def _nothing() -> None:
 class TapePhone:
     """Says what is on a tape, keeps what it hears, and hangs up when it has heard enough.
 
-    `heard` grows by one frame each 20 ms, unless nobody `keeps` it. `finished` is called once, when the tape is over and for
-    `patience_ms` nothing but silence has been played while the call was `expecting`. `pressed` is
-    told of each of `keys` at its time, in seconds since the answer.
+    `heard` grows by one frame each 20 ms, unless nobody `keeps` it. `finished` is called once, when
+    the tape is over and for `patience_ms` nothing but silence has been played while the call was
+    `expecting`. `pressed` is told of each of `keys` at its time, in seconds since the answer.
     """
 
     def __init__(

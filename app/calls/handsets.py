@@ -12,7 +12,7 @@ import structlog
 
 from bridge.audio import read_wav
 from bridge.phone import Phone, TapePhone
-from twiml.script import LegStatus
+from twiml.script import Fields, LegStatus
 
 MAX_TAPE_BYTES = 16 * 1024 * 1024
 """Largest WAV file that a phone is made of: half an hour of mu-law."""
@@ -32,7 +32,8 @@ class Talk:
 class Invitation:
     """A call that rings somewhere. Who is rung says `answer`, with the phone, or `decline`, once.
 
-    The phone is told when the call has `ended`, perhaps before `answer` has returned.
+    The phone is told when the call has `ended`, perhaps before `answer` has returned. `parameters`
+    are those of a `<Client>`, `headers` those of a `<Sip>`.
     """
 
     call_sid: str
@@ -40,6 +41,8 @@ class Invitation:
     to: str
     answer: Callable[[Phone], Talk]
     decline: Callable[[LegStatus], None]
+    parameters: Fields = ()
+    headers: Fields = ()
 
 
 class Handset(Protocol):

@@ -105,7 +105,13 @@ class Leg:
         desk.service.stand(self.live, CallStatus.RINGING)
         self._progress.tell("ringing", "ringing")
         self._invitation = Invitation(
-            call.sid, call.parties.from_, call.parties.to, self._answer, self._decline
+            call.sid,
+            call.parties.from_,
+            call.parties.to,
+            self._answer,
+            self._decline,
+            self.command.parameters,
+            self.command.headers,
         )
         self._handset.ring(self._invitation)
 

@@ -62,7 +62,16 @@ class SoftPhone:
             invitation.decline(LegStatus.BUSY)
             return
         self._ringing = invitation
-        self._tell("incoming", invitation.call_sid, **{"from": invitation.from_}, to=invitation.to)
+        about: dict[str, Any] = {"from": invitation.from_, "to": invitation.to}
+        about |= {
+            name: [list(field) for field in fields]
+            for name, fields in (
+                ("parameters", invitation.parameters),
+                ("headers", invitation.headers),
+            )
+            if fields
+        }
+        self._tell("incoming", invitation.call_sid, **about)
 
     def stop_ringing(self, invitation: Invitation) -> None:
         if self._ringing is invitation:
@@ -170,5 +179,5 @@ class SoftPhone:
             else:
                 self._tell("dialling", self._sid)
 
-    def _tell(self, event: str, call: str, **more: str) -> None:
+    def _tell(self, event: str, call: str, **more: Any) -> None:
         self._send({"event": event, "call": call, **more})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import structlog
 
@@ -126,29 +126,7 @@ class Prompt:
                     await pieces.aclose()
 
 
-async def silence_of(ms: int) -> AsyncGenerator[bytes, None]:
-    """Silence as a prompt, such as `<Pause>` within `<Gather>`."""
-    for start in range(0, ms, 1000):
-        yield SILENCE * (min(1000, ms - start) // 20)
-
-
 async def pieces_of(*audio: bytes) -> AsyncGenerator[bytes, None]:
     """Audio that is at hand, as a prompt: a beep, digits."""
     for piece in audio:
         yield piece
-
-
-async def one_after_another(
-    sources: Iterable[AsyncGenerator[bytes, None]], failed: Callable[[BridgeError], None]
-) -> AsyncGenerator[bytes, None]:
-    """Several prompts as one, without a gap: what is nested in `<Gather>`.
-
-    One that fails is told to `failed`, and the next goes on.
-    """
-    for source in sources:
-        try:
-            async with contextlib.aclosing(source):
-                async for piece in source:
-                    yield piece
-        except BridgeError as error:
-            failed(error)

@@ -1,4 +1,4 @@
-"""Tones that a network or a conference plays: ringing, busy, beeps.
+"""Tones that a network or a conference plays: ringing, beeps.
 
 Frequencies and cadences of countries are those of ITU-T E.180's list (supplement 2).
 """
@@ -69,9 +69,6 @@ RINGING = {
 }
 """What a caller hears while the other phone rings, by the values of `<Dial ringTone>`."""
 
-BUSY = Cadence((480, 620), (500, 500))
-"""The other phone is busy (North America)."""
-
 
 @cache
 def one_round(cadence: Cadence) -> bytes:
@@ -102,10 +99,6 @@ class Repeating:
 def ringing(country: str | None) -> Repeating:
     """The ringing heard by a caller; unknown and None are the North American one."""
     return Repeating(one_round(RINGING.get(country or "us", RINGING["us"])))
-
-
-def busy() -> Repeating:
-    return Repeating(one_round(BUSY))
 
 
 @cache

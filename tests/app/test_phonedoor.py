@@ -84,6 +84,29 @@ async def test_two_phones_talk() -> None:
         assert (await alice.until("ended"))["call"] == call
 
 
+async def test_what_a_call_brings_with_it() -> None:
+    """The parameters of a <Client>, the headers of a <Sip>, those of the same name too."""
+    client = (
+        "<Client><Identity>bob</Identity><Parameter name='a' value='1'/>"
+        "<Parameter name='b' value='2'/></Client>"
+    )
+    sip = (
+        "<Sip><Uri>sip:bob?X-One=1&amp;X-One=2</Uri>"
+        "<Headers><Header name='X-Two' value='3'/></Headers></Sip>"
+    )
+    async with serving() as server, device(server, "alice") as alice, device(server, "bob") as bob:
+        for noun, name, fields in (
+            (client, "parameters", [["a", "1"], ["b", "2"]]),
+            (sip, "headers", [["X-One", "1"], ["X-One", "2"], ["X-Two", "3"]]),
+        ):
+            await alice.says("dial", twiml=f"<Response><Dial>{noun}</Dial></Response>")
+            incoming = await bob.until("incoming")
+            assert incoming[name] == fields
+            assert len({"parameters", "headers"} & set(incoming)) == 1
+            await bob.says("reject")
+            await alice.until("ended")
+
+
 async def test_keys_and_a_url() -> None:
     """Keys that are pressed come to <Gather>; the app at `url` is asked, with the phone's name."""
     answers = {"/voice": '<Gather numDigits="2" action="/got"/>', "/got": '<Play digits="7"/>'}

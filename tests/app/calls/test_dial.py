@@ -200,7 +200,8 @@ async def test_a_tape_keeps_nothing() -> None:
     for _ in range(100):
         phone.say()
         phone.hear(b"\x33" * 160, expecting=True)
-    assert (phone.played_frames, phone.heard) == (100, b"")
+    assert phone.played_frames == 100
+    assert not phone.heard
 
 
 def test_all_at_once(tmp_path: Path) -> None:

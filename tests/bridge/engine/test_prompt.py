@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from bridge.engine.prompt import Prompt, one_after_another, pieces_of, silence_of
+from bridge.engine.prompt import Prompt, pieces_of
 from bridge.errors import BridgeError, CustomerError
 from bridge.playout import SILENCE
 from bridge.sound.waves import silence
@@ -150,24 +150,3 @@ async def test_nothing_to_play() -> None:
     await turns()
     assert prompt.take() is None
     assert ended.calls == [None]
-
-
-async def test_one_after_another() -> None:
-    """Without a gap; one that fails is told, and the next goes on."""
-
-    async def broken() -> AsyncGenerator[bytes, None]:
-        yield b"b" * 80
-        raise CustomerError(13420, "not audio")
-
-    failed: list[BridgeError] = []
-    sources = [pieces_of(b"a" * 80), broken(), silence_of(40), pieces_of(b"c" * 160)]
-    prompt = Prompt(one_after_another(sources, failed.append), Ended())
-    await turns(10)
-    assert drained(prompt) == b"a" * 80 + b"b" * 80 + silence(40) + b"c" * 160
-    assert [str(error) for error in failed] == ["13420 not audio"]
-
-
-async def test_silence() -> None:
-    prompt = Prompt(silence_of(2340), Ended(), ahead_bytes=1 << 20)
-    await turns()
-    assert drained(prompt) == silence(2340)

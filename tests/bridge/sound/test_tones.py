@@ -24,13 +24,6 @@ def test_ringing_of_north_america() -> None:
     assert audio[16_000:48_000] == silence(4000)
 
 
-def test_busy() -> None:
-    audio = taken(tones.busy(), 50)
-    assert level_of(audio[400:3600], 480) == pytest.approx(-16, abs=0.5)
-    assert level_of(audio[400:3600], 620) == pytest.approx(-16, abs=0.5)
-    assert audio[4000:8000] == silence(500)
-
-
 def test_every_country_of_dial_rings() -> None:
     """Each value of `<Dial ringTone>` has a tone of its own, in whole frames."""
     kind = attributes_of(Dial)["ringTone"].kind
