@@ -6,6 +6,7 @@ A timeline entry is logged field by field from a list of harmless ones; the time
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import structlog
@@ -60,6 +61,7 @@ SAFE = frozenset(
     }
 )
 _EXPLAINED = frozenset({"message", "advice", "url"})
+_HIDDEN = re.compile(r"[0-9](?=[0-9]{2})")
 _FREQUENT = frozenset({"mark.received", "mark.echoed", "clear"})
 
 log = structlog.get_logger("call")
@@ -76,6 +78,11 @@ def log_entry(call_sid: str, entry: Entry) -> None:
     if "event" in data:  # structlog's own name for the first argument
         data["callback"] = data.pop("event")
     getattr(log, entry.level)(entry.kind, call=call_sid, at=entry.at, **data)
+
+
+def masked(name: str) -> str:
+    """A name that may be a phone number, with no more than the last two digits of each number."""
+    return _HIDDEN.sub("*", name)
 
 
 def configure(settings: Settings, worker: int | None = None) -> None:

@@ -15,6 +15,7 @@ from app.calls.call import OwnCall
 from app.calls.handsets import Talk
 from app.calls.softphone import Order, SoftPhone
 from app.customer import Reply, record_findings
+from app.logs import masked
 from app.service import Service
 from app.settings import Settings
 from app.webhooks.trust import is_local
@@ -63,7 +64,7 @@ def create_router(service: Service) -> APIRouter:
         sending = asyncio.create_task(_send(socket, outgoing))
         older, sockets[name] = sockets.get(name), socket
         connected[name] = softphone
-        log.info("phone connected", phone=name)
+        log.info("phone connected", phone=masked(name))
         send({"event": "ready", "name": name})
         reading = asyncio.create_task(_read(socket, softphone))
         try:
@@ -83,7 +84,7 @@ def create_router(service: Service) -> APIRouter:
                 log.error("phone failed", exc_info=fault)
             if slow or faults:
                 await socket.close(_SLOW if slow else _FAILED)
-            log.info("phone gone", phone=name, frames_lost=softphone.lost)
+            log.info("phone gone", phone=masked(name), frames_lost=softphone.lost)
 
     return router
 

@@ -154,6 +154,20 @@ async def test_a_phone_that_goes_away() -> None:
         assert list(server.service.exchange.directory.connected) == ["alice"]
 
 
+async def test_a_number_is_not_logged() -> None:
+    """The name of a phone may be a number: the log has its last two digits."""
+    with capture_logs() as logs:
+        async with serving() as server:
+            async with device(server, "+15550001111") as phone:
+                await phone.says("dial", twiml="<Response><Hangup/></Response>")
+                await phone.until("ended")
+            async with device(server, "alice"):
+                pass
+    named = [entry["phone"] for entry in logs if "phone" in entry]
+    assert named == ["+*********11"] * 2 + ["alice"] * 2
+    assert "5550001111" not in str(logs)
+
+
 async def test_the_latest_of_a_name() -> None:
     """Another socket of the same name is the phone from then on; the older is closed."""
     async with serving() as server, device(server, "alice") as older, device(server, "alice"):
