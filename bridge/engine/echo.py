@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Callable
+from functools import partial
 
 from bridge.call import Call
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
+from bridge.engine.idle import IdleWatch
 from bridge.engine.sockets import Closed, Socket
 
 
@@ -27,7 +28,7 @@ class EchoLeg:
         self._socket: Socket | None = None
         self._carrier_sid = ""
         self._template = b""
-        self._idle_check: asyncio.TimerHandle | None = None
+        self._idle: IdleWatch | None = None
         self._frames = self._dropped = self._faults = 0
         self._over = False
         self.left_by_carrier = False
@@ -36,7 +37,12 @@ class EchoLeg:
     def opened(self, socket: Socket) -> None:
         self._socket = socket
         self._call.timeline.add("echo.began")
-        self._watch(heard=0, asked=False)
+        self._idle = IdleWatch.of(
+            socket,
+            self._limits.carrier_idle,
+            tell=self._call.timeline.add,
+            give_up=partial(self._end, message="the carrier's socket is dead"),
+        )
 
     def text(self, data: bytes) -> None:
         match signalwire.decode(data):
@@ -82,28 +88,12 @@ class EchoLeg:
         if self._faults == 1:
             self._call.timeline.add("carrier.fault", "warning", message=fault)
 
-    def _watch(self, *, heard: int, asked: bool) -> None:
-        """Ask a quiet carrier for a sign of life; the second time in a row it is given up."""
-
-        def check() -> None:
-            assert self._socket is not None
-            quiet = self._socket.received == heard
-            if quiet and asked:
-                self._end(message="the carrier's socket is dead")
-                return
-            if quiet:
-                self._socket.ping()
-            self._watch(heard=self._socket.received, asked=quiet)
-
-        loop = asyncio.get_running_loop()
-        self._idle_check = loop.call_later(self._limits.carrier_idle, check)
-
     def _end(self, **how: object) -> None:
         if self._over:
             return
         self._over = True
-        if self._idle_check is not None:
-            self._idle_check.cancel()
+        if self._idle is not None:
+            self._idle.end()
         self._call.timeline.add(
             "echo.ended", frames=self._frames, dropped=self._dropped, faults=self._faults, **how
         )

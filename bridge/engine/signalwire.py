@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from bridge.audio import AudioError, MulawDecoder, MulawEncoder
 from bridge.call import Call
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
+from bridge.engine.idle import IdleWatch
 from bridge.engine.session import StreamSession
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import MisuseError
@@ -52,7 +53,7 @@ class SignalWireLeg:
         self._playout = Playout(engine.limits.playout_bytes)
         self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
         self._cancel_tick: Callable[[], None] | None = None
-        self._idle_check: asyncio.TimerHandle | None = None
+        self._idle: IdleWatch | None = None
         self._faults = 0
         self._over = False
         self._blocked = False
@@ -79,7 +80,12 @@ class SignalWireLeg:
             playback=self if self._bidirectional else None,
             ended=self._session_ended,
         )
-        self._watch()
+        self._idle = IdleWatch.of(
+            socket,
+            self._engine.limits.carrier_idle,
+            tell=partial(self._call.timeline.add, stream=self._stream_sid),
+            give_up=self._session.stop,
+        )
         self._session.begin()
 
     def text(self, data: bytes) -> None:
@@ -178,50 +184,12 @@ class SignalWireLeg:
                 "carrier.fault", "warning", stream=self._stream_sid, message=fault
             )
 
-    def _watch(self) -> None:
-        """Ask a quiet carrier for a sign of life; give it up when there is none.
-
-        A stream of the outbound track may rightly be silent, so a lack of audio is only warned of.
-        """
-        limit = self._engine.limits.carrier_idle
-        loop = asyncio.get_running_loop()
-        heard = 0
-        asked = warned = False
-
-        def check() -> None:
-            nonlocal heard, asked, warned
-            assert self._socket is not None
-            if self._socket.received == heard and asked:
-                self._tell_idle("the carrier's socket is dead", seconds=2 * limit)
-                self._stream.stop()
-                return
-            asked = self._socket.received == heard
-            heard = self._socket.received
-            if asked:
-                self._socket.ping()
-                if not warned:
-                    warned = True
-                    self._tell_idle("no audio comes from the carrier", seconds=limit)
-            self._idle_check = loop.call_later(limit, check)
-
-        self._idle_check = loop.call_later(limit, check)
-
-    def _tell_idle(self, message: str, seconds: float) -> None:
-        self._call.timeline.add(
-            "carrier.idle",
-            "warning",
-            stream=self._stream_sid,
-            code=31953,
-            message=message,
-            seconds=seconds,
-        )
-
     # The customer's stream has ended, for whatever reason: so does the carrier's.
 
     def _session_ended(self, session: StreamSession) -> None:
         self._over = True
-        if self._idle_check is not None:
-            self._idle_check.cancel()
+        if self._idle is not None:
+            self._idle.end()
         if self._cancel_tick is not None:
             self._cancel_tick()
         if self._socket is not None:

@@ -45,7 +45,7 @@ class TapLeg:
         self._session: StreamSession | None = None
         self._began = 0.0
         self._cancel_tick: Callable[[], None] | None = None
-        self._idle_check: asyncio.TimerHandle | None = None
+        self._watched = False
         self._wait_for_others: asyncio.TimerHandle | None = None
         self._over = False  # the customer's stream has ended, or will never begin
         self._told = False
@@ -82,8 +82,12 @@ class TapLeg:
 
     def tapping(self) -> None:
         """SignalWire says that it taps: from now on it is noticed when no audio comes."""
-        if self._idle_check is None and not self._over:
-            self._watch()
+        if self._watched or self._over:
+            return
+        self._watched = True
+        for tap in self._taps.values():
+            if not tap.done:
+                tap.watch(self._engine.limits.carrier_idle)
 
     def ended(self, direction: Direction | None = None) -> None:
         """SignalWire says that a tap is finished, or that all are.
@@ -135,6 +139,7 @@ class TapLeg:
         if tap.done:
             return
         tap.done = True
+        tap.unwatch()
         tap.close()
         self.tell(tap, "carrier.closed", level, **data, **tap.counters)
         left = [other for other in self._taps.values() if not other.done]
@@ -158,17 +163,6 @@ class TapLeg:
         if self._cancel_tick is not None:
             self._cancel_tick()
             self._cancel_tick = None
-
-    def _watch(self) -> None:
-        limit = self._engine.limits.carrier_idle
-
-        def check() -> None:
-            self._idle_check = self._loop.call_later(limit, check)
-            for tap in self._taps.values():
-                if not tap.done:
-                    tap.check(limit)
-
-        self._idle_check = self._loop.call_later(limit, check)
 
     def _new_session(self) -> StreamSession:
         media = self._call.begin_stream(
@@ -212,6 +206,7 @@ class TapLeg:
     def _rest(self) -> None:
         """No timer runs any more."""
         self._stop_ticking()
-        for timer in (self._idle_check, self._wait_for_others):
-            if timer is not None:
-                timer.cancel()
+        if self._wait_for_others is not None:
+            self._wait_for_others.cancel()
+        for tap in self._taps.values():
+            tap.unwatch()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict
+from functools import partial
 from typing import Protocol
 
 from bridge.audio import AudioError
 from bridge.dialects.tap import DIRECTIONS, TapReader
+from bridge.engine.idle import IdleWatch
 from bridge.engine.rtp import RtpPorts
 from bridge.engine.sockets import Closed, Socket
 from bridge.rtp import PCMA, JitterBuffer, Packet
@@ -52,8 +54,7 @@ class TapSource(ABC):
         self.begun = False
         self.done = False
         self._owner = owner
-        self._heard = 0
-        self._quiet = False
+        self._idle: IdleWatch | None = None
 
     @property
     @abstractmethod
@@ -80,18 +81,23 @@ class TapSource(ABC):
     def signs(self) -> int:
         """Grows with each sign of life."""
 
-    def check(self, limit: float) -> None:
-        """Called every `limit` seconds. A tap may rightly be silent: that is only warned of."""
-        signs = self.signs()
-        if signs == self._heard and not self._quiet:
-            self._quiet = True
-            self._warn("no audio comes from the carrier", limit)
-        self._heard = signs
-
-    def _warn(self, message: str, seconds: float) -> None:
-        self._owner.tell(
-            self, "carrier.idle", "warning", code=31953, message=message, seconds=seconds
+    def watch(self, limit: float) -> None:
+        """Notice from now on when no audio comes: every `limit` seconds it is looked for."""
+        self._idle = IdleWatch(
+            limit,
+            signs=self.signs,
+            ask=self.ask,
+            tell=partial(self._owner.tell, self),
+            give_up=partial(self._owner.leave, self, "warning"),
         )
+
+    def unwatch(self) -> None:
+        if self._idle is not None:
+            self._idle.end()
+
+    def ask(self) -> bool:
+        """Ask for a sign of life; whether there is someone to ask."""
+        return False
 
     def _frame(self, frame: bytes, at: int) -> None:
         self._owner.audio(self.track, frame, at)
@@ -104,7 +110,6 @@ class SocketTap(TapSource):
         super().__init__(owner, track)
         self._reader = TapReader(self._frame)
         self._socket: Socket | None = None
-        self._asked = False
         self._blamed = False
 
     def opened(self, socket: Socket) -> None:
@@ -165,18 +170,10 @@ class SocketTap(TapSource):
     def signs(self) -> int:
         return 0 if self._socket is None else self._socket.received
 
-    def check(self, limit: float) -> None:
-        """A quiet socket is asked for a sign of life, and given up when there is none."""
-        silent = self.signs() == self._heard
-        super().check(limit)
-        if self._socket is None:
-            return
-        if silent and self._asked:
-            self._warn("the carrier's socket is dead", 2 * limit)
-            self._owner.leave(self, "warning")
-        elif silent:
+    def ask(self) -> bool:
+        if self._socket is not None:
             self._socket.ping()
-        self._asked = silent
+        return self._socket is not None
 
     def _blame(self) -> None:
         if self._reader.fault and not self._blamed:

@@ -162,18 +162,22 @@ def test_a_lost_carrier() -> None:
 
 
 def test_a_silent_carrier() -> None:
-    """One that answers pings may be silent; one that does not is given up after two periods."""
+    """One that answers pings may be silent, which is warned of once; one that does not is given up
+    after two periods."""
 
     async def main(line: Line) -> None:
         await line.begin()
         await asyncio.sleep(1000)
         assert not line.ended.is_set()
+        (entry,) = line.story.told("carrier.idle")
+        assert (entry.data["code"], entry.data["seconds"]) == (31953, 30)
         loop = asyncio.get_running_loop()
         line.socket.transport.pause_reading()
         began = loop.time()
         await line.ended.wait()
         assert loop.time() - began <= 3 * StreamLimits().carrier_idle
         assert line.account["message"] == "the carrier's socket is dead"
+        assert [entry.data["seconds"] for entry in line.story.told("carrier.idle")] == [30, 60]
         line.socket.transport.resume_reading()
 
     on(main)

@@ -782,7 +782,8 @@ def test_nothing_runs_when_all_is_over(rtp: int) -> None:
         await asyncio.sleep(600)
         assert not taps.story.told("carrier.idle")
         assert not any(taps.leg._engine.wheel._slots)
-        assert taps.leg._idle_check is not None
-        assert taps.leg._idle_check.cancelled()
+        for tap in taps.leg._taps.values():
+            assert tap._idle is not None
+            assert tap._idle._timer.cancelled()
 
     run(main, rtp=rtp)
