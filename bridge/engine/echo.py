@@ -26,16 +26,17 @@ class EchoLeg:
         self._call = call
         self._ended = ended
         self._socket: Socket | None = None
-        self._carrier_sid = ""
         self._template = b""
         self._idle: IdleWatch | None = None
         self._frames = self._dropped = self._faults = 0
         self._over = False
+        self._blocked = False
         self.left_by_carrier = False
         """Whether the carrier has ended the stream of itself: as a rule its call is over."""
 
     def opened(self, socket: Socket) -> None:
         self._socket = socket
+        socket.watch_unsent(self._limits.unsent_size, self._hold, self._resume)
         self._call.timeline.add("echo.began")
         self._idle = IdleWatch.of(
             socket,
@@ -48,8 +49,8 @@ class EchoLeg:
         match signalwire.decode(data):
             case signalwire.Media(track="inbound", payload=payload):
                 self._return(payload)
-            case signalwire.Start(stream_sid=sid):
-                self._carrier_sid, self._template = sid, signalwire.media_template(sid)
+            case signalwire.Start(stream_sid=sid) if sid:
+                self._template = signalwire.media_template(sid)
             case signalwire.Stop():
                 self.left_by_carrier = True
                 self.stop()
@@ -71,8 +72,7 @@ class EchoLeg:
         self._end()
 
     def _return(self, payload: bytes) -> None:
-        socket = self._socket
-        if socket is None or not self._carrier_sid or socket.unsent > self._limits.unsent_size:
+        if self._socket is None or not self._template or self._blocked:
             self._dropped += 1
             return
         try:
@@ -80,8 +80,14 @@ class EchoLeg:
         except binascii.Error as error:
             self._fault(f"media.payload is not base64: {error}")
             return
-        socket.send_text(self._template % base64.b64encode(audio))
+        self._socket.send_text(self._template % base64.b64encode(audio))
         self._frames += 1
+
+    def _hold(self) -> None:
+        self._blocked = True
+
+    def _resume(self) -> None:
+        self._blocked = False
 
     def _fault(self, fault: str) -> None:
         self._faults += 1

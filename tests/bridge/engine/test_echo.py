@@ -112,6 +112,8 @@ def test_what_is_no_echo() -> None:
 
     async def main(line: Line) -> None:
         await line.frame(b"too early")
+        await line.send("start", start={"mediaFormat": {}})
+        await line.frame(b"for a stream without a name")
         await line.begin()
         await line.frame(b"outbound", "outbound")
         await line.send("dtmf", dtmf={"digit": "1"})
@@ -123,14 +125,14 @@ def test_what_is_no_echo() -> None:
         assert await line.heard() == b"heard"
         assert len(line.story.told("carrier.fault")) == 1
         line.leg.stop()
-        assert line.account == {"frames": 1, "dropped": 1, "faults": 3}
+        assert line.account == {"frames": 1, "dropped": 2, "faults": 3}
         assert not line.leg.left_by_carrier
 
     on(main)
 
 
 def test_a_carrier_that_does_not_read() -> None:
-    """Gets no more than a bounded amount; the rest is dropped and counted."""
+    """Gets no more than a bounded amount; the rest is dropped and counted, until it reads again."""
     audio = bytes(100_000)
 
     async def main(line: Line) -> None:
@@ -138,12 +140,20 @@ def test_a_carrier_that_does_not_read() -> None:
         line.socket.transport.pause_reading()
         for _ in range(200):
             await line.frame(audio)
+        await line.socket.send("no JSON")
+        await line.story.until("carrier.fault")  # all before it has been read
+        socket = line.leg._socket
+        assert socket is not None
+        assert 50_000 < socket.unsent < 200_000
+        passed = line.leg._frames
         line.socket.transport.resume_reading()
+        assert [await line.heard() for _ in range(passed)] == [audio] * passed
         await line.frame(b"last")
+        assert await line.heard() == b"last"
         await line.send("stop")
         await line.ended.wait()
-        assert line.account["dropped"] > 0
-        assert line.account["frames"] + line.account["dropped"] == 201
+        assert (line.account["frames"], line.account["dropped"]) == (passed + 1, 200 - passed)
+        assert passed < 200
 
     on(main, StreamLimits(unsent_size=50_000))
 
