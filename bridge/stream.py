@@ -93,6 +93,14 @@ Request = bytes | MarkSet | Cleared
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """A message that has waited for the customer; `mark` is the name of the mark it echoes."""
+
+    message: bytes
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamWarning:
     """A Twilio warning, raised once per stream and code."""
 
@@ -164,7 +172,7 @@ class MediaStream:
                 custom_parameters=identity.custom_parameters,
             ),
         ]
-        messages += self.release()
+        messages += (waited.message for waited in self.release())
         self._backlog.policy = self._when_slow
         return messages
 
@@ -173,21 +181,23 @@ class MediaStream:
         if self.state is State.OPEN:
             self.held = True
 
-    def release(self) -> list[bytes]:
+    def release(self) -> list[Released]:
         """The customer reads again: what has waited."""
         if self.state is not State.OPEN:
             return []
         self.held = False
-        messages: list[bytes] = []
+        released: list[Released] = []
         for waiting in self._backlog.take():
             if waiting.is_audio:
                 self.counters.frames_waited += 1
-                messages += self.audio(waiting.kind, waiting.data, waiting.timestamp)
+                frames = self.audio(waiting.kind, waiting.data, waiting.timestamp)
+                released += map(Released, frames)
             elif waiting.kind == _DTMF:
-                messages.append(self._dtmf(waiting.data.decode()))
+                released.append(Released(self._dtmf(waiting.data.decode())))
             else:
-                messages.append(self._mark(waiting.data.decode()))
-        return messages
+                name = waiting.data.decode()
+                released.append(Released(self._mark(name), name))
+        return released
 
     @property
     def overrun(self) -> bool:

@@ -131,7 +131,7 @@ class StreamSession:
     def mark_played(self, name: str) -> None:
         message = self.media.mark(name)
         if message is not None:
-            self._tell("mark.echoed", name=name[:_SHOWN])
+            self._tell_echo(name)
             self._send(message)
         elif self.media.held:
             self._kept_waiting()
@@ -140,8 +140,7 @@ class StreamSession:
         """The call or the carrier's side has ended: say so, then close."""
         if self._connecting is not None and self._socket is None:
             self._connecting.cancel()
-        for message in self.media.release():
-            self._send(message)
+        self._drained()
         self._send(self.media.stop())
         if self._socket is not None:
             self._socket.close()
@@ -157,8 +156,10 @@ class StreamSession:
         self.media.hold()
 
     def _drained(self) -> None:
-        for message in self.media.release():
-            self._send(message)
+        for waited in self.media.release():
+            if waited.mark is not None:
+                self._tell_echo(waited.mark)
+            self._send(waited.message)
 
     def _kept_waiting(self) -> None:
         if self.media.warned:
@@ -294,6 +295,9 @@ class StreamSession:
                     stream_form(self.media.identity, report, self._engine.now()),
                     order=self.sid,
                 )
+
+    def _tell_echo(self, mark: str) -> None:
+        self._tell("mark.echoed", name=mark[:_SHOWN])
 
     def _tell(self, kind: str, level: str = "info", /, **data: object) -> None:
         self._call.timeline.add(kind, level, stream=self.sid, **data)

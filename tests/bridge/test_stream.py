@@ -293,6 +293,33 @@ def test_what_waits_in_vain_is_counted(end: Callable[[MediaStream], object]) -> 
     assert stream.counters.frames_dropped == 3
 
 
+def test_what_is_released() -> None:
+    """What waited for a customer to read comes out in order, and a mark's echo says whose it is."""
+    stream = opened()
+    stream.hold()
+    stream.audio("inbound", base64.b64encode(bytes(400)), 0)
+    stream.mark("first")
+    stream.dtmf("1")
+    stream.audio("inbound", base64.b64encode(bytes(80)), 50)
+    stream.mark("")
+    assert stream.counters.marks_echoed == 0
+    released = stream.release()
+    assert [waited.mark for waited in released] == [None, None, "first", None, None, ""]
+    messages = parsed(*(waited.message for waited in released))
+    assert [message["event"] for message in messages] == [
+        "media",
+        "media",
+        "mark",
+        "dtmf",
+        "media",
+        "mark",
+    ]
+    assert [messages[at]["mark"]["name"] for at in (2, 5)] == ["first", ""]
+    assert [message["sequenceNumber"] for message in messages] == list("234567")
+    assert stream.counters.marks_echoed == 2
+    assert stream.release() == []
+
+
 # What the customer asks for
 
 

@@ -149,8 +149,10 @@ async def test_what_may_be_unsent(unsent: int) -> None:
         session.stop()
 
 
-async def test_keys_and_marks_are_not_lost() -> None:
-    """What waits keeps its order, and only audio is dropped from it."""
+@pytest.mark.parametrize("reads", [True, False], ids=["reads again", "until the stop"])
+async def test_keys_and_marks_are_not_lost(reads: bool) -> None:
+    """What waits keeps its order, and only audio is dropped from it; a mark's echo is told when it
+    is sent."""
     limits = StreamLimits(unsent_size=1_000, waiting_frames=3, close_time=20)
     async with reading() as app, running_engine(limits) as engine:
         session, story, _ = begin(engine, app.url, deck=Deck())
@@ -164,9 +166,15 @@ async def test_keys_and_marks_are_not_lost() -> None:
             for _ in range(3):
                 session.audio("inbound", FRAME, 0)
         session.mark_played("m")
+        assert not story.told("mark.echoed")
+        if reads:
+            app.release.set()
+            await story.until("mark.echoed")
+            assert not session.media.held
         session.stop()
         app.release.set()
         received = (await app.get(2 + sent + 8))[2 + sent :]
+    assert [entry.data["name"] for entry in story.told("mark.echoed")] == ["m"]
     events = [message and message["event"] for message in received]
     assert events == ["dtmf", "dtmf", "media", "media", "media", "mark", "stop", None]
     assert [message["dtmf"]["digit"] for message in received[:2]] == ["1", "2"]
