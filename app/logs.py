@@ -43,6 +43,7 @@ SAFE = frozenset(
         "marks_received",
         "marks_echoed",
         "clears",
+        "throttled",
         "faults",
         # A tap's counters
         "received_bytes",

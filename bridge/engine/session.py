@@ -13,13 +13,13 @@ from websockets.frames import CloseCode
 from bridge.call import Call
 from bridge.callbacks import stream_form
 from bridge.engine.core import Engine
+from bridge.engine.pace import COUNTED, Pace
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import CustomerError
-from bridge.stream import Cleared, MarkSet, MediaStream, State
+from bridge.stream import Cleared, MarkSet, MediaStream, Request, State
 from twiml.actions import Stream
 
 _SHOWN = 100  # characters of a mark's name that a timeline keeps
-_COUNTED = 256  # messages of a customer between two looks at their rate
 
 log = structlog.get_logger("streams")
 
@@ -65,8 +65,7 @@ class StreamSession:
         self._socket: Socket | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._finished = False
-        self._counted_since = 0.0
-        self._throttle: asyncio.TimerHandle | None = None
+        self._pace: Pace | None = None
 
     @property
     def sid(self) -> str:
@@ -177,7 +176,7 @@ class StreamSession:
             return
         self._socket = socket
         socket.watch_unsent(self._engine.limits.unsent_size, self._blocked, self._drained)
-        self._counted_since = asyncio.get_running_loop().time()
+        self._pace = Pace(socket, self._engine.limits.message_rate, self._slowed)
         for message in self.media.opened():
             socket.send_text(message)
         self._tell("stream.started")
@@ -194,20 +193,19 @@ class StreamSession:
         payload = media.received_frame(data)
         if payload is not None and self._playback is not None:
             self._discarded(self._playback.play_payload(payload))
-            if not media.counters.messages_received % _COUNTED:
-                self._mind_rate()
-            return
-        request = self.media.received(data)
-        if not self.media.counters.messages_received % _COUNTED:
-            self._mind_rate()
+        else:
+            self._asked(media.received(data))
+        if not media.counters.messages_received % COUNTED:
+            self._look()
+
+    def _asked(self, request: Request | None) -> None:
         if self.media.warned:
             self._notice()
-        if request is None or self._playback is None:
-            return
-        if isinstance(request, bytes):
-            self._discarded(self._playback.play(request))
+        if self._playback is None:
             return
         match request:
+            case bytes():
+                self._discarded(self._playback.play(request))
             case MarkSet(name=name):
                 self._tell("mark.received", name=name[:_SHOWN])
                 self._playback.mark(name)
@@ -224,26 +222,18 @@ class StreamSession:
 
     def binary(self, data: bytes) -> None:
         self.media.received_binary(data)
-        if not self.media.counters.messages_received % _COUNTED:
-            self._mind_rate()
         self._notice()
+        if not self.media.counters.messages_received % COUNTED:
+            self._look()
 
-    def _mind_rate(self) -> None:
-        """Read no more for a while from a customer who sends too quickly."""
-        loop = asyncio.get_running_loop()
-        due = self._counted_since + _COUNTED / self._engine.limits.message_rate
-        self._counted_since = loop.time()
-        socket = self._socket
-        if self._counted_since < due and socket is not None and not self._throttle:
-            self.media.counters.throttled += 1
-            socket.pause_reading()
-            self._throttle = loop.call_at(due, self._read_on)
+    def _look(self) -> None:
+        if self._pace is not None:
+            self._pace.look()
 
-    def _read_on(self) -> None:
-        self._throttle = None
-        self._counted_since = asyncio.get_running_loop().time()
-        if self._socket is not None:
-            self._socket.resume_reading()
+    def _slowed(self, why: str) -> None:
+        self.media.counters.throttled += 1
+        if self.media.counters.throttled == 1:
+            self._tell("stream.throttled", "warning", message=why)
 
     def closed(self, how: Closed) -> None:
         if self._finished:
@@ -264,9 +254,9 @@ class StreamSession:
         if self._finished:
             return
         self._finished = True
-        if self._throttle is not None:
-            self._throttle.cancel()
-            self._read_on()  # the peer's close frame is yet to come
+        if self._pace is not None:
+            self._pace.end()
+            self._pace = None
         self._notice()
         self._report()
         self._tell("stream.stopped", **asdict(self.media.counters))
