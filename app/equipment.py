@@ -31,7 +31,11 @@ def ports_of(settings: Settings, seat: Seat) -> RtpPorts | None:
     """Where taps come in over RTP, if they do: this worker's share of the ports."""
     if not settings.rtp_host:
         return None
-    ports = RtpPorts(settings.rtp_bind, share(settings.rtp_range, seat))
+    ports = RtpPorts(
+        settings.rtp_bind,
+        share(settings.rtp_range, seat),
+        rate=settings.carrier_messages_per_second,
+    )
     try:
         ports.check()
         if seat.place.life:

@@ -44,6 +44,7 @@ SAFE = frozenset(
         "marks_echoed",
         "clears",
         "throttled",
+        "carrier_throttled",
         "faults",
         # A tap's counters
         "received_bytes",

@@ -143,6 +143,13 @@ class Settings(BaseSettings):
         description="Messages a second taken from your WebSocket, in the mean; one that sends more"
         " quickly is read more slowly, and nothing is lost.",
     )
+    carrier_messages_per_second: int = Field(
+        1_000,
+        ge=200,
+        description="The same for a media socket of SignalWire's, where a stream of both tracks is"
+        " 100 a second; and for the packets of an RTP port, where what is not read in time is"
+        " lost.",
+    )
     carrier_idle_seconds: float = Field(
         30.0,
         gt=0,
@@ -377,6 +384,7 @@ class Settings(BaseSettings):
             close_time=self.stream_close_seconds,
             when_slow=self.stream_when_slow,
             message_rate=self.stream_messages_per_second,
+            carrier_rate=self.carrier_messages_per_second,
             carrier_idle=self.carrier_idle_seconds,
             reorder_time=self.rtp_jitter_ms / 1000,
         )

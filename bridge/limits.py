@@ -22,6 +22,8 @@ class StreamLimits:
     `when_slow`: what is lost when the backlog is full.
     `message_rate`: messages a second taken from a customer, in the mean; a quicker one is read more
     slowly and loses nothing.
+    `carrier_rate`: the same for a carrier's socket, and for the packets of an RTP port; ten times
+    what both tracks of a stream are.
     `silent_time`: a customer's machine that acknowledges nothing for so long is given up.
     `close_time`: for the closing handshake and what is still unsent.
     `carrier_idle`: a carrier's socket that says nothing for this long is pinged, and given up after
@@ -35,6 +37,7 @@ class StreamLimits:
     waiting_frames: int = 500
     when_slow: WhenSlow = WhenSlow.DROP_OLDEST
     message_rate: int = 5_000
+    carrier_rate: int = 1_000
     silent_time: float = 30.0
     close_time: float = 1.0
     carrier_idle: float = 30.0

@@ -53,7 +53,7 @@ class Identity:
 class Counters:
     """What passed through a stream. Frames are 20 ms each; `audio_bytes` are mu-law bytes taken
     from the customer for the caller, played or cleared since. `throttled` counts how often the
-    customer was read more slowly because it sent too quickly."""
+    customer was read more slowly because it sent too quickly, `carrier_throttled` the carrier."""
 
     frames_sent: int = 0
     frames_waited: int = 0
@@ -61,6 +61,7 @@ class Counters:
     carrier_gaps_ms: int = 0
     messages_received: int = 0
     throttled: int = 0
+    carrier_throttled: int = 0
     audio_bytes: int = 0
     discarded_bytes: int = 0
     marks_received: int = 0

@@ -11,6 +11,7 @@ from bridge.call import Call
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
 from bridge.engine.idle import IdleWatch
+from bridge.engine.pace import COUNTED, Pace
 from bridge.engine.sockets import Closed, Socket
 
 
@@ -28,7 +29,8 @@ class EchoLeg:
         self._socket: Socket | None = None
         self._template = b""
         self._idle: IdleWatch | None = None
-        self._frames = self._dropped = self._faults = 0
+        self._pace: Pace | None = None
+        self._messages = self._frames = self._dropped = self._throttled = self._faults = 0
         self._over = False
         self._blocked = False
         self.left_by_carrier = False
@@ -38,6 +40,7 @@ class EchoLeg:
         self._socket = socket
         socket.watch_unsent(self._limits.unsent_size, self._hold, self._resume)
         self._call.timeline.add("echo.began")
+        self._pace = Pace(socket, self._limits.carrier_rate, self._slowed)
         self._idle = IdleWatch.of(
             socket,
             self._limits.carrier_idle,
@@ -46,6 +49,7 @@ class EchoLeg:
         )
 
     def text(self, data: bytes) -> None:
+        self._count()
         match signalwire.decode(data):
             case signalwire.Media(track="inbound", payload=payload):
                 self._return(payload)
@@ -60,6 +64,7 @@ class EchoLeg:
                 pass
 
     def binary(self, data: bytes) -> None:
+        self._count()
         self._fault(f"a binary frame of {len(data)} bytes")
 
     def closed(self, how: Closed) -> None:
@@ -83,6 +88,16 @@ class EchoLeg:
         self._socket.send_text(self._template % base64.b64encode(audio))
         self._frames += 1
 
+    def _count(self) -> None:
+        self._messages += 1
+        if not self._messages % COUNTED and self._pace is not None:
+            self._pace.look()
+
+    def _slowed(self, why: str) -> None:
+        self._throttled += 1
+        if self._throttled == 1:
+            self._call.timeline.add("carrier.throttled", "warning", message=why)
+
     def _hold(self) -> None:
         self._blocked = True
 
@@ -100,8 +115,16 @@ class EchoLeg:
         self._over = True
         if self._idle is not None:
             self._idle.end()
+        if self._pace is not None:
+            self._pace.end()
+            self._pace = None
         self._call.timeline.add(
-            "echo.ended", frames=self._frames, dropped=self._dropped, faults=self._faults, **how
+            "echo.ended",
+            frames=self._frames,
+            dropped=self._dropped,
+            throttled=self._throttled,
+            faults=self._faults,
+            **how,
         )
         if self._socket is not None:
             self._socket.close()

@@ -24,31 +24,42 @@ class Pace:
     `look` at each one that `COUNTED` divides. `slowed` is told why, each time that reading rests.
     """
 
-    def __init__(self, source: Source, rate: int, slowed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        rate: int,
+        slowed: Callable[[str], None],
+        *,
+        what: str = "messages",
+    ) -> None:
         self._source = source
         self._rate = rate
+        self._why = f"more than {rate:,} {what} a second: they are read more slowly"
         self._slowed = slowed
         self._loop = asyncio.get_running_loop()
-        self._since = self._loop.time()
+        self._looked = self._due = self._loop.time()
         self._resting: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
         """As many messages have come as are counted between two looks."""
-        due = self._since + COUNTED / self._rate
-        self._since = self._loop.time()
-        # What had been read before a rest still comes in it.
-        if self._since < due and self._resting is None:
+        now = self._loop.time()
+        self._due = max(self._due, self._looked) + COUNTED / self._rate
+        self._looked = now
+        if now < self._due and self._resting is None:
             self._source.pause_reading()
-            self._resting = self._loop.call_at(due, self._read_on)
-            self._slowed(f"more than {self._rate:,} messages a second: they are read more slowly")
+            self._resting = self._loop.call_at(self._due, self._read_on)
+            self._slowed(self._why)
 
     def end(self) -> None:
         """Read on at once: the peer's close frame is yet to come."""
         if self._resting is not None:
             self._resting.cancel()
-            self._read_on()
+            self._resting = None
+            self._source.resume_reading()
 
     def _read_on(self) -> None:
-        self._resting = None
-        self._since = self._loop.time()
-        self._source.resume_reading()
+        if self._loop.time() < self._due:  # more came of what had been read before the rest
+            self._resting = self._loop.call_at(self._due, self._read_on)
+        else:
+            self._resting = None
+            self._source.resume_reading()

@@ -9,13 +9,16 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bridge.engine.pace import COUNTED, Pace
 from bridge.errors import BridgeError, PeerError
+from bridge.limits import StreamLimits
 from bridge.rtp import PCMA, PCMU, Packet, parse
 
 REST = 5.0
 """Seconds of silence that a port must have had before it serves another tap: a carrier that goes on
 after the end of a tap must not be heard on another call."""
 
+_LIMITS = StreamLimits()
 _MAX_DATAGRAM = 4096
 _BATCH = 64  # datagrams read in a row; then the others have their turn
 
@@ -33,6 +36,10 @@ class Listener(Protocol):
         """Something was ignored; told once for each kind of thing."""
         ...
 
+    def slowed(self, why: str) -> None:
+        """Too much comes: for a while nothing is read, and what does not fit is lost."""
+        ...
+
 
 @dataclass(slots=True)
 class _Place:
@@ -47,9 +54,13 @@ class RtpPorts:
     """The even ports of a range, at the local IPv4 address `bind`.
 
     RFC 3550 (section 11) leaves the odd ports to RTCP, which is not read. `rest`: see REST.
+    `rate`: packets a second that are taken from one port, in the mean.
     """
 
-    def __init__(self, bind: str, ports: range, *, rest: float = REST) -> None:
+    def __init__(
+        self, bind: str, ports: range, *, rest: float = REST, rate: int = _LIMITS.carrier_rate
+    ) -> None:
+        self.rate = rate
         self._bind = bind
         self._rest = rest
         self._name = f"{ports.start} to {ports.stop - 1}"
@@ -148,14 +159,25 @@ class RtpReceiver:
         self._place = place
         self._socket = bound
         self._listener = listener
-        self._reading = True
-        asyncio.get_running_loop().add_reader(bound, self._readable)
+        self._reading = False
+        self._datagrams = 0
+        self._pace = Pace(self, ports.rate, listener.slowed, what="packets")
+        self.resume_reading()
 
     def halt(self) -> None:
         """Read no more. The port stays taken: the carrier may go on sending to it."""
+        self._pace.end()
+        self.pause_reading()
+
+    def pause_reading(self) -> None:
         if self._reading:
             self._reading = False
             asyncio.get_running_loop().remove_reader(self._socket)
+
+    def resume_reading(self) -> None:
+        if not self._reading:
+            self._reading = True
+            asyncio.get_running_loop().add_reader(self._socket, self._readable)
 
     def close(self) -> None:
         """The carrier has ended: the port is for others."""
@@ -172,6 +194,9 @@ class RtpReceiver:
             self._received(*datagram)
 
     def _received(self, data: bytes, source: tuple[str, int]) -> None:
+        self._datagrams += 1
+        if not self._datagrams % COUNTED:
+            self._pace.look()
         if source != self.source and self.source is not None:
             self.foreign += 1
             if self.foreign == 1:

@@ -12,6 +12,7 @@ from bridge.call import Call
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
 from bridge.engine.idle import IdleWatch
+from bridge.engine.pace import COUNTED, Pace
 from bridge.engine.session import StreamSession
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import MisuseError
@@ -54,6 +55,8 @@ class SignalWireLeg:
         self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
         self._cancel_tick: Callable[[], None] | None = None
         self._idle: IdleWatch | None = None
+        self._pace: Pace | None = None
+        self._messages = 0
         self._faults = 0
         self._over = False
         self._blocked = False
@@ -86,9 +89,13 @@ class SignalWireLeg:
             tell=partial(self._call.timeline.add, stream=self._stream_sid),
             give_up=self._session.stop,
         )
+        self._pace = Pace(socket, self._engine.limits.carrier_rate, self._slowed)
         self._session.begin()
 
     def text(self, data: bytes) -> None:
+        self._messages += 1
+        if not self._messages % COUNTED:
+            self._look()
         found = signalwire.frame_in(data)
         if found is not None and self._decoders is None and self._session is not None:
             track, timestamp, payload = found.groups()
@@ -113,6 +120,9 @@ class SignalWireLeg:
                 pass
 
     def binary(self, data: bytes) -> None:
+        self._messages += 1
+        if not self._messages % COUNTED:
+            self._look()
         self._fault(f"a binary frame of {len(data)} bytes")
 
     def closed(self, how: Closed) -> None:
@@ -177,6 +187,18 @@ class SignalWireLeg:
         if mulaw:
             self._stream.audio(track, base64.b64encode(mulaw), timestamp)
 
+    def _look(self) -> None:
+        if self._pace is not None:
+            self._pace.look()
+
+    def _slowed(self, why: str) -> None:
+        counters = self._stream.media.counters
+        counters.carrier_throttled += 1
+        if counters.carrier_throttled == 1:
+            self._call.timeline.add(
+                "carrier.throttled", "warning", stream=self._stream_sid, message=why
+            )
+
     def _fault(self, fault: str) -> None:
         self._faults += 1
         if self._faults == 1:
@@ -190,6 +212,9 @@ class SignalWireLeg:
         self._over = True
         if self._idle is not None:
             self._idle.end()
+        if self._pace is not None:
+            self._pace.end()
+            self._pace = None
         if self._cancel_tick is not None:
             self._cancel_tick()
         if self._socket is not None:

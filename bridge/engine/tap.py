@@ -60,7 +60,7 @@ class TapLeg:
 
     def _tap(self, track: str) -> TapSource:
         if self._engine.ports is None:
-            return SocketTap(self, track)
+            return SocketTap(self, track, self._engine.limits.carrier_rate)
         window = round(self._engine.limits.reorder_time * 1000)
         return RtpTap(self, track, self._engine.ports, window)
 

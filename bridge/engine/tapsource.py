@@ -10,6 +10,7 @@ from typing import Protocol
 from bridge.audio import AudioError
 from bridge.dialects.tap import DIRECTIONS, TapReader
 from bridge.engine.idle import IdleWatch
+from bridge.engine.pace import COUNTED, Pace
 from bridge.engine.rtp import RtpPorts
 from bridge.engine.sockets import Closed, Socket
 from bridge.rtp import PCMA, JitterBuffer, Packet
@@ -46,13 +47,17 @@ class Owner(Protocol):
 
 
 class TapSource(ABC):
-    """One tap of a leg: `begun` when it has shown a first sign, `done` when it is over."""
+    """One tap of a leg: `begun` when it has shown a first sign, `done` when it is over.
+
+    `throttled` counts how often it was read more slowly because it sent too quickly.
+    """
 
     def __init__(self, owner: Owner, track: str) -> None:
         self.track = track
         self.direction = DIRECTIONS[track]
         self.begun = False
         self.done = False
+        self.throttled = 0
         self._owner = owner
         self._idle: IdleWatch | None = None
 
@@ -95,6 +100,12 @@ class TapSource(ABC):
         if self._idle is not None:
             self._idle.end()
 
+    def slowed(self, why: str) -> None:
+        """It is read more slowly for a while."""
+        self.throttled += 1
+        if self.throttled == 1:
+            self._owner.tell(self, "carrier.throttled", "warning", message=why)
+
     def ask(self) -> bool:
         """Ask for a sign of life; whether there is someone to ask."""
         return False
@@ -106,17 +117,22 @@ class TapSource(ABC):
 class SocketTap(TapSource):
     """A tap over a WebSocket: the handler of that socket."""
 
-    def __init__(self, owner: Owner, track: str) -> None:
+    def __init__(self, owner: Owner, track: str, rate: int) -> None:
         super().__init__(owner, track)
+        self._rate = rate
+        self._pace: Pace | None = None
+        self._messages = 0
         self._reader = TapReader(self._frame)
         self._socket: Socket | None = None
         self._blamed = False
 
     def opened(self, socket: Socket) -> None:
         self._socket = socket
+        self._pace = Pace(socket, self._rate, self.slowed)
         self._owner.begin(self)
 
     def text(self, data: bytes) -> None:
+        self._count()
         if self.done:
             return
         try:
@@ -129,6 +145,7 @@ class SocketTap(TapSource):
         self._blame()
 
     def binary(self, data: bytes) -> None:
+        self._count()
         if self.done:
             return
         self._reader.binary(data, self._owner.now())
@@ -147,7 +164,7 @@ class SocketTap(TapSource):
 
     @property
     def counters(self) -> dict[str, int]:
-        return asdict(self._reader.counters)
+        return asdict(self._reader.counters) | {"throttled": self.throttled}
 
     def carrier_ended(self) -> None:
         if self._socket is None:
@@ -160,6 +177,9 @@ class SocketTap(TapSource):
 
     def close(self) -> None:
         self._reader.end()
+        if self._pace is not None:
+            self._pace.end()
+            self._pace = None
         if self._socket is not None:
             self._socket.close()
 
@@ -174,6 +194,11 @@ class SocketTap(TapSource):
         if self._socket is not None:
             self._socket.ping()
         return self._socket is not None
+
+    def _count(self) -> None:
+        self._messages += 1
+        if not self._messages % COUNTED and self._pace is not None:
+            self._pace.look()
 
     def _blame(self) -> None:
         if self._reader.fault and not self._blamed:
@@ -211,6 +236,7 @@ class RtpTap(TapSource):
         return asdict(self._buffer.counters) | {
             "ignored": self._receiver.ignored,
             "foreign": self._receiver.foreign,
+            "throttled": self.throttled,
         }
 
     def carrier_ended(self) -> None:

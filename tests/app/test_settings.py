@@ -82,6 +82,7 @@ def test_each_fault_has_a_line_of_its_own_and_shows_no_value() -> None:
         ("stream_close_seconds", 30, 30.001),
         ("stream_message_bytes", 1024, 1023),
         ("stream_unsent_bytes", 4096, 4095),
+        ("carrier_messages_per_second", 200, 199),
         ("carrier_idle_seconds", 0.001, 0),
         ("rtp_host", "203.0.113.7", "bridge.example.com"),
         ("rtp_host", "", "::1"),
@@ -178,6 +179,8 @@ def test_limits() -> None:
         stream_close_seconds=2,
         stream_message_bytes=4096,
         stream_unsent_bytes=5000,
+        stream_messages_per_second=300,
+        carrier_messages_per_second=200,
         carrier_idle_seconds=6,
         rtp_jitter_ms=100,
     ).limits
@@ -187,6 +190,8 @@ def test_limits() -> None:
         message_size=4096,
         unsent_size=5000,
         waiting_frames=101,
+        message_rate=300,
+        carrier_rate=200,
         carrier_idle=6,
         reorder_time=0.1,
     )

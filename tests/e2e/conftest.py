@@ -41,6 +41,7 @@ async def service(app: Customer, media_engine: str) -> AsyncIterator[Bridge]:
         status_callback=f"{app.http}/callback/call-status",
         stream_connect_seconds="1",
         stream_unsent_bytes="8192",
+        carrier_messages_per_second="1000000",  # a test's carrier speaks faster than life
     ) as running:
         yield running
 

@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from bridge.engine.echo import EchoLeg
+from bridge.engine.pace import COUNTED
 from bridge.engine.websocket import WebSocket
 from bridge.limits import StreamLimits
 from tests.support.calls import Story, running_engine
@@ -125,7 +126,7 @@ def test_what_is_no_echo() -> None:
         assert await line.heard() == b"heard"
         assert len(line.story.told("carrier.fault")) == 1
         line.leg.stop()
-        assert line.account == {"frames": 1, "dropped": 2, "faults": 3}
+        assert line.account == {"frames": 1, "dropped": 2, "throttled": 0, "faults": 3}
         assert not line.leg.left_by_carrier
 
     on(main)
@@ -156,6 +157,25 @@ def test_a_carrier_that_does_not_read() -> None:
         assert passed < 200
 
     on(main, StreamLimits(unsent_size=50_000))
+
+
+def test_a_carrier_that_floods() -> None:
+    """Is read more slowly, and hears itself all the same."""
+    frames = [b"%160d" % number for number in range(8 * COUNTED)]
+
+    async def main(line: Line) -> None:
+        await line.begin()
+        for audio in frames:
+            await line.frame(audio)
+        assert [await line.heard() for _ in frames] == frames
+        assert asyncio.get_running_loop().time() >= 2 * COUNTED / 200
+        await line.send("stop")
+        await line.ended.wait()
+        assert (line.account["frames"], line.account["dropped"]) == (len(frames), 0)
+        assert line.account["throttled"] >= 1
+        assert len(line.story.told("carrier.throttled")) == 1
+
+    on(main, StreamLimits(carrier_rate=200, unsent_size=10_000_000))
 
 
 def test_a_lost_carrier() -> None:

@@ -69,12 +69,25 @@ def test_a_steady_peer() -> None:
     pacing(main)
 
 
+def test_a_burst_after_silence() -> None:
+    """Time in which nothing came counts for the next messages, not for all that follow."""
+
+    async def main(peer: Peer) -> None:
+        await asyncio.sleep(100 * BATCH)
+        peer.sends(COUNTED)
+        assert peer.reading.is_set()
+        peer.sends(COUNTED)
+        assert not peer.reading.is_set()
+
+    pacing(main)
+
+
 def test_a_flood() -> None:
     """One that sends as much as it can is read at the rate, and each rest is told."""
 
     async def main(peer: Peer) -> None:
         await peer.sends_all(20 * COUNTED)
-        assert asyncio.get_running_loop().time() == pytest.approx(19 * BATCH, abs=0.1)
+        assert asyncio.get_running_loop().time() == pytest.approx(19 * BATCH)
         assert len(peer.told) == 20
         assert set(peer.told) == {"more than 1,000 messages a second: they are read more slowly"}
 
@@ -82,13 +95,16 @@ def test_a_flood() -> None:
 
 
 def test_what_had_been_read() -> None:
-    """What still comes while the peer is not read is taken, and makes the rest no longer."""
+    """What still comes while the peer is not read is taken, and makes the rest longer."""
 
     async def main(peer: Peer) -> None:
         peer.sends(5 * COUNTED)
         assert (peer.reading.is_set(), len(peer.told)) == (False, 1)
-        await asyncio.sleep(BATCH + 0.001)
+        await asyncio.sleep(5 * BATCH - 0.001)
+        assert not peer.reading.is_set()
+        await asyncio.sleep(0.002)
         assert peer.reading.is_set()
+        assert len(peer.told) == 1
 
     pacing(main)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from bridge.engine.pace import COUNTED
 from bridge.engine.rtp import REST, NoPortError, RtpPorts, RtpReceiver
 from bridge.rtp import Packet
 from tests.support.rtp import datagram, free_range, sender, sent
@@ -23,12 +24,16 @@ class Ear:
     def __init__(self) -> None:
         self.packets: list[Packet] = []
         self.troubles: list[str] = []
+        self.slowings: list[str] = []
 
     def packet(self, packet: Packet) -> None:
         self.packets.append(packet)
 
     def trouble(self, message: str) -> None:
         self.troubles.append(message)
+
+    def slowed(self, why: str) -> None:
+        self.slowings.append(why)
 
 
 @contextmanager
@@ -69,6 +74,59 @@ def test_packets_arrive() -> None:
             assert ear.packets == packets
             assert receiver.source == carrier.address
         assert (receiver.ignored, receiver.foreign, ear.troubles) == (0, 0, [])
+
+    receive(main)
+
+
+def test_a_flood() -> None:
+    """A port that gets too much is not read for a while, from whomever it comes, and is told of;
+    another port is read meanwhile, and this one afterwards."""
+
+    async def main() -> None:
+        with pool(2) as ports:
+            ear, other = Ear(), Ear()
+            receiver, bystander = ports.open(ear), ports.open(other)
+            packets = sent(2 * COUNTED)
+            with (
+                sender(receiver.port) as carrier,
+                sender(receiver.port) as stranger,
+                sender(bystander.port) as calm,
+            ):
+                carrier.send(packets[0])
+                await arrived()
+                for at in range(0, COUNTED - 1, 32):  # no more than the kernel keeps
+                    stranger.send(*[b"x"] * min(32, COUNTED - 1 - at))
+                    await arrived()
+                assert receiver.foreign == COUNTED - 1
+                assert ear.slowings == [
+                    "more than 1,000 packets a second: they are read more slowly"
+                ]
+                carrier.send(packets[1])
+                calm.send(*packets[:3])
+                await arrived()
+                assert (len(ear.packets), len(other.packets)) == (1, 3)
+                await asyncio.sleep(COUNTED / 1_000)
+                assert ear.packets == packets[:2]
+                assert not other.slowings
+            receiver.close()
+            bystander.close()
+
+    run_virtually(main)
+
+
+def test_the_end_of_a_flood() -> None:
+    """A port that is given back in a rest is not read again, until it serves another tap."""
+
+    async def main(receiver: RtpReceiver, ear: Ear) -> None:
+        with sender(receiver.port) as carrier:
+            for packet in sent(COUNTED):
+                carrier.send(packet)
+                await asyncio.sleep(0.0001)
+            assert len(ear.slowings) == 1
+            receiver.halt()
+            carrier.send(*sent(1))
+            await asyncio.sleep(1)
+            assert len(ear.packets) == COUNTED
 
     receive(main)
 

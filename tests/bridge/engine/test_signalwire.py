@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bridge.audio import MulawDecoder, MulawEncoder
+from bridge.engine.pace import COUNTED
 from bridge.engine.signalwire import SignalWireLeg
 from bridge.engine.sockets import Refusal
 from bridge.engine.websocket import WebSocket
@@ -697,6 +698,62 @@ def test_a_dead_carrier_is_given_up() -> None:
         transport.resume_reading()
 
     cross(main)
+
+
+def test_a_carrier_that_floods() -> None:
+    """One that sends too much is read more slowly, told of once and counted. It loses nothing,
+    and a call beside it waits for nothing."""
+
+    limits = StreamLimits(carrier_rate=200, unsent_size=10_000_000)
+
+    async def run() -> None:
+        async with (
+            consumer() as app,
+            media_socket(app, limits, two_way=True, noun={}) as flooding,
+            media_socket(app, None, two_way=True, noun={}) as calm,
+        ):
+            loop = asyncio.get_running_loop()
+            for crossing in (flooding, calm):
+                await crossing.carries("start", start=start_message())
+                crossing.customer = await app.accept()
+            began = loop.time()
+            for at in range(16 * COUNTED):
+                await flooding.frame(FRAME, 20 * at)
+            first = await next_event(flooding.customer, "media")
+            await flooding.story.until("carrier.throttled")
+            assert loop.time() - began < COUNTED / 200
+            await calm.frame(FRAME, 0)
+            await next_event(calm.customer, "media")
+            assert loop.time() - began < COUNTED / 200  # it is still not read
+            await flooding.carries("stop")
+            rest = [first] + await flooding.rest()
+            stamps = [each["media"]["timestamp"] for each in rest if each["event"] == "media"]
+            assert stamps == [str(20 * at) for at in range(16 * COUNTED)]
+            assert loop.time() - began >= 10 * COUNTED / 200
+            (entry,) = flooding.story.told("carrier.throttled")
+            assert entry.data["message"].startswith("more than 200 messages a second")
+            (stopped,) = flooding.story.told("stream.stopped")
+            assert stopped.data["carrier_throttled"] >= 1
+            assert not calm.story.told("carrier.throttled")
+
+    run_virtually(run, grace=GRACE)
+
+
+def test_binary_floods_too() -> None:
+    """What is no message of the protocol's counts as well, and the end of the call waits for no
+    rest to be over."""
+
+    async def main(crossing: Crossing) -> None:
+        for _ in range(COUNTED):
+            await crossing.carrier.send(b"x")
+        await crossing.story.until("carrier.throttled")
+        began = asyncio.get_running_loop().time()
+        crossing.leg.stop()
+        with pytest.raises(ConnectionClosed):
+            await crossing.carrier.recv()
+        assert asyncio.get_running_loop().time() - began < 0.5
+
+    cross(main, limits=StreamLimits(carrier_rate=200))
 
 
 def test_stopping_from_our_side() -> None:

@@ -229,7 +229,7 @@ def test_too_quick_a_customer_is_read_more_slowly() -> None:
             counters = talk.session.media.counters
             assert counters.audio_bytes == 320_000
             assert counters.throttled
-            assert asyncio.get_running_loop().time() >= 2.5  # on a clock that does not wait
+            assert asyncio.get_running_loop().time() >= 8  # on a clock that does not wait
             assert talk.story.codes() == []
             (entry,) = talk.story.told("stream.throttled")
             assert entry.data["message"].startswith("more than 100 messages a second")

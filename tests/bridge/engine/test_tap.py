@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bridge.audio import G711Decoder
 from bridge.dialects.tap import DIRECTIONS, Direction
+from bridge.engine.pace import COUNTED
 from bridge.engine.rtp import REST, NoPortError, RtpPorts
 from bridge.engine.sockets import Handler, Refusal
 from bridge.engine.tap import TapLeg
@@ -496,6 +497,29 @@ def test_quiet_taps_are_asked() -> None:
         await next_event(customer, "media")
 
     run(main)
+
+
+def test_a_tap_that_floods() -> None:
+    """Is read more slowly, told once and counted; the other tap is read meanwhile."""
+
+    async def main(taps: Tapped) -> None:
+        speak = await taps.carrier("speak")
+        listen = await taps.carrier("listen")
+        customer = await taps.customer()
+        for _ in range(COUNTED):
+            await speak.send(tone(0, 160))
+        entry = await taps.story.until("carrier.throttled")
+        assert entry.data["track"] == "inbound"
+        told = asyncio.get_running_loop().time()
+        await listen.send(tone(0, 160))
+        while (await next_event(customer, "media"))["media"]["track"] != "outbound":
+            pass
+        assert asyncio.get_running_loop().time() - told < COUNTED / 200
+        taps.leg.stop()
+        closed = {entry.data["track"]: entry.data for entry in taps.story.told("carrier.closed")}
+        assert (closed["inbound"]["throttled"], closed["outbound"]["throttled"]) == (1, 0)
+
+    run(main, limits=StreamLimits(carrier_rate=200))
 
 
 def test_a_dead_tap_is_given_up() -> None:
