@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple
 
-from bridge.audio import ALAW_TO_MULAW
+from bridge.codecs import ALAW_TO_MULAW
 from bridge.errors import PeerError
 from bridge.frames import PAUSE_MS, SAMPLES_PER_MS, Framer, Sink
 

@@ -30,9 +30,9 @@ from app.localcall import LocalCall, Outcome, Phone
 from app.logs import configure
 from app.service import Service
 from app.settings import load
-from bridge.audio import read_wav
 from bridge.call import Parties
 from bridge.engine.clock import PERIOD
+from bridge.wav import read_wav
 from twiml.parser import parse
 
 _SAYS = "Welcome. Please wait while we find somebody who can help you with that today."

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from bridge.audio import read_wav
 from bridge.phone import Phone, TapePhone
+from bridge.wav import read_wav
 from twiml.script import Fields, LegStatus
 
 MAX_TAPE_BYTES = 16 * 1024 * 1024

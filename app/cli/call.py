@@ -21,10 +21,10 @@ from app.live import LiveCall
 from app.localcall import LocalCall, Outcome, Phone
 from app.service import Service
 from app.settings import Settings
-from bridge.audio import read_wav, write_wav
 from bridge.call import Call, Parties
 from bridge.engine.sender import CallbackSender
 from bridge.ids import alias, mint
+from bridge.wav import read_wav, write_wav
 from twiml.parser import parse
 
 

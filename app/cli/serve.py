@@ -18,9 +18,9 @@ from app.main import Server
 from app.service import Service
 from app.settings import Settings
 from app.store import open_store
-from bridge.audio import read_wav, write_wav
 from bridge.call import Call, Parties
 from bridge.playout import SILENCE
+from bridge.wav import read_wav, write_wav
 
 
 async def serve_until_stopped(settings: Settings, *, demo: bool) -> int:

@@ -13,7 +13,8 @@ from typing import Literal
 
 import orjson
 
-from bridge.audio import SAMPLE_RATE, AudioError, G711Decoder
+from bridge.audio import SAMPLE_RATE, AudioError
+from bridge.codecs import G711Decoder
 from bridge.dialects import shown
 from bridge.errors import PeerError
 from bridge.frames import PAUSE_MS, SAMPLES_PER_MS, Framer, Sink

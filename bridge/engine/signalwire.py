@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from bridge.audio import AudioError, MulawDecoder, MulawEncoder
+from bridge.audio import AudioError
 from bridge.call import Call
+from bridge.codecs import MulawDecoder, MulawEncoder
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
 from bridge.engine.idle import IdleWatch

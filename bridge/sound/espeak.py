@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache
 from xml.sax.saxutils import escape
 
-from bridge.audio import to_mulaw
+from bridge.codecs import to_mulaw
 from bridge.sound.phonemes import mnemonics
 from bridge.sound.speech import SILENT_DB, Run, Style, Words
 from bridge.sound.voices import Gender, Voice

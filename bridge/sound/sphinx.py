@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bridge.audio import MulawEncoder
+from bridge.codecs import MulawEncoder
 from bridge.sound.worker import Refusal, serve
 
 _MODEL_RATE = 16_000

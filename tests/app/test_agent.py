@@ -27,7 +27,8 @@ from websockets.exceptions import InvalidStatus
 import app.agent
 from app.agent import CALLER_WAV, Call, Calls, create_agent
 from app.agent.echo import LEAD_IN, LONGEST, PAUSE, Echo
-from bridge.audio import FRAME_BYTES, read_wav
+from bridge.audio import FRAME_BYTES
+from bridge.wav import read_wav
 
 SPEECH = bytes([0x20, 0xA0]) * (FRAME_BYTES // 2)
 QUIET = b"\xff" * FRAME_BYTES

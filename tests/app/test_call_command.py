@@ -26,7 +26,8 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.server import ServerConnection, serve
 
 from app.settings import LOCAL_AUTH_TOKEN
-from bridge.audio import audioop, read_wav, write_wav
+from bridge.audio import audioop
+from bridge.wav import read_wav, write_wav
 from tests.app.commands import command
 from tests.app.running import write_pcm
 from tests.e2e.processes import SCRIPT, Customer, Process, customer, spawn

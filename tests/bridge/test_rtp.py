@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.audio import G711Decoder
+from bridge.codecs import G711Decoder
 from bridge.errors import PeerError
 from bridge.playout import SILENCE
 from bridge.rtp import JitterBuffer, Packet, RtpCounters, parse

@@ -10,8 +10,8 @@ import pytest
 
 from app.calls.conferences import Conference
 from app.store.records import ConferenceRecord, ParticipantRecord, RecordingRecord
-from bridge.audio import read_wav
 from bridge.sound import waves
+from bridge.wav import read_wav
 from tests.app.calls.house import Call, House, at_home, sounding
 from tests.support.sound import level_of, wav_of
 

@@ -10,9 +10,9 @@ import pytest
 
 from app.agent import CALLER_WAV
 from app.calls.handsets import MAX_TAPE_BYTES, Busy, Invitation, Nobody, Talk, Tape
-from bridge.audio import read_wav
 from bridge.call import CallStatus
 from bridge.phone import Phone, TapePhone
+from bridge.wav import read_wav
 from tests.app.calls.house import Handset, House, at_home, sounding
 from tests.support.sound import keys_heard
 from twiml.parser import parse

@@ -12,9 +12,10 @@ import pytest
 
 from app.calls.sounds import Sounds
 from app.store.records import RecordingRecord
-from bridge.audio import audioop, read_wav
+from bridge.audio import audioop
 from bridge.sound import waves
 from bridge.sound.waves import silence
+from bridge.wav import read_wav
 from tests.app.calls.house import Handset, House, at_home, sounding
 from tests.support.sound import keys_heard, level_of
 

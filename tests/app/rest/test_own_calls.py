@@ -15,9 +15,9 @@ from twilio.rest import Client
 from app.calls.handsets import Busy, Invitation, Nobody
 from app.calls.handsets import Handset as Phones
 from app.settings import LOCAL_AUTH_TOKEN
-from bridge.audio import read_wav
 from bridge.phone import TapePhone
 from bridge.sound.waves import silence
+from bridge.wav import read_wav
 from tests.app.calls.house import Handset
 from tests.app.rest.twilio_client import ACCOUNT, Twilio, local_call
 from tests.app.running import CALLER, serving, until_told

@@ -25,8 +25,8 @@ from app.store.records import (
 )
 from app.telephony import orders
 from app.telephony.orders import Source, Told
-from bridge.audio import read_wav
 from bridge.call import Parties
+from bridge.wav import read_wav
 from tests.app.rest.noting import door
 from tests.app.rest.twilio_client import ACCOUNT, Twilio
 from tests.app.running import CALLED, CALLER, client_of, serving, write_pcm

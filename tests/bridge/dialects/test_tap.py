@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.audio import AudioError, G711Decoder
+from bridge.audio import AudioError
+from bridge.codecs import G711Decoder
 from bridge.dialects.tap import DIRECTIONS, TRACKS, Format, TapReader, read_header
 from bridge.errors import PeerError
 from bridge.playout import SILENCE

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bridge.audio import audioop, write_wav
+from bridge.audio import audioop
 from bridge.engine.connect import tls_context
 from bridge.engine.guard import AddressGuard
 from bridge.engine.http import new_client
 from bridge.engine.play import Player
 from bridge.errors import CustomerError
+from bridge.wav import write_wav
 from tests.support.authority import Authority
 from tests.support.calls import Names
 from tests.support.files import difference_db, encoded, sweep

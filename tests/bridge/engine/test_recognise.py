@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bridge.audio import read_wav
 from bridge.engine.recognise import SphinxRecogniser
 from bridge.engine.workers import WorkError, Workers
 from bridge.errors import BridgeError
@@ -14,6 +13,7 @@ from bridge.sound.recognition import Heard, Recogniser
 from bridge.sound.sphinx import Sphinx, request
 from bridge.sound.voices import Voice
 from bridge.sound.waves import silence
+from bridge.wav import read_wav
 from tests.support.sound import frames_of, spoken
 
 ROOT = Path(__file__).parents[3]

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from bridge.audio import MulawDecoder, MulawEncoder
+from bridge.codecs import MulawDecoder, MulawEncoder
 from bridge.engine.pace import COUNTED
 from bridge.engine.signalwire import SignalWireLeg
 from bridge.engine.sockets import Refusal

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from bridge.audio import G711Decoder
+from bridge.codecs import G711Decoder
 from bridge.dialects.tap import DIRECTIONS, Direction
 from bridge.engine.pace import COUNTED
 from bridge.engine.rtp import REST, NoPortError, RtpPorts

@@ -6,9 +6,10 @@ from pathlib import Path
 import av
 import pytest
 
-from bridge.audio import AudioError, audioop, read_wav, write_wav
+from bridge.audio import AudioError, audioop
 from bridge.sound.decoding import decode
 from bridge.sound.waves import tone
+from bridge.wav import read_wav, write_wav
 from tests.support.files import difference_db, encoded, sweep
 
 SECONDS = 2
