@@ -16,8 +16,9 @@ from websockets.http11 import Request
 from websockets.uri import WebSocketURI, parse_uri
 
 from bridge.engine.guard import AddressGuard, UnreachableError
+from bridge.engine.handshake import explain_handshake
 from bridge.engine.sockets import Handler
-from bridge.engine.websocket import FAST, WebSocket, explain_handshake
+from bridge.engine.websocket import FAST, WebSocket
 from bridge.errors import CustomerError
 from bridge.limits import StreamLimits
 from bridge.signature import sign, signed_stream_url

@@ -15,8 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from websockets.frames import Opcode
 from websockets.uri import parse_uri
 
+from bridge.engine.handshake import explain_handshake
 from bridge.engine.sockets import Acceptor, Closed, Refusal
-from bridge.engine.websocket import WebSocket, explain_handshake
+from bridge.engine.websocket import WebSocket
 from tests.support.engines import chosen
 from tests.support.peers import HOST, read_request, server_frame, tcp_server, upgrade
 from tests.support.raw import Owner, connected, serving
