@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bridge.identity import Identity
 from bridge.ids import RandomBytes, mint
 from bridge.limits import StreamLimits
 from bridge.overrides import when_slow
-from bridge.stream import Identity, MediaStream, State
+from bridge.stream import MediaStream, State
 from bridge.timeline import Timeline
 from twiml.actions import Stream
 

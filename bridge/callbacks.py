@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
+from bridge.identity import Identity
 from bridge.overrides import Overrides
-from bridge.stream import Identity, Report
+from bridge.stream import Report
 
 FormFields = tuple[tuple[str, str], ...]
 

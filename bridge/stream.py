@@ -11,17 +11,17 @@ reports exactly one of `stream-started` and `stream-error`, and after it exactly
 
 from __future__ import annotations
 
-import base64
 import binascii
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
+from bridge.audio import FRAME_BYTES
 from bridge.backlog import Backlog, Waiting, WhenSlow
 from bridge.dialects import twilio
 from bridge.errors import STREAM_TITLES, MisuseError
+from bridge.identity import Counters, Identity
+from bridge.numbering import Numbering
 
-FRAME_BYTES = 160
-FRAME_MS = 20
 MAX_MARKS = 10_000
 """Marks of a stream that may wait to be played, and below the length of a mark's name: Twilio
 documents neither."""
@@ -34,41 +34,6 @@ class State(Enum):
     CONNECTING = "connecting"
     OPEN = "open"
     STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a stream is. `name` is the customer's, None when the document gave none."""
-
-    account_sid: str
-    call_sid: str
-    stream_sid: str
-    name: str | None
-    tracks: tuple[str, ...]
-    bidirectional: bool
-    custom_parameters: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Counters:
-    """What passed through a stream. Frames are 20 ms each; `audio_bytes` are mu-law bytes taken
-    from the customer for the caller, played or cleared since. `throttled` counts how often the
-    customer was read more slowly because it sent too quickly, `carrier_throttled` the carrier."""
-
-    frames_sent: int = 0
-    frames_waited: int = 0
-    frames_dropped: int = 0
-    carrier_gaps_ms: int = 0
-    messages_received: int = 0
-    throttled: int = 0
-    carrier_throttled: int = 0
-    audio_bytes: int = 0
-    discarded_bytes: int = 0
-    marks_received: int = 0
-    marks_echoed: int = 0
-    clears: int = 0
-    dtmf: int = 0
-    faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +75,8 @@ class StreamWarning:
     quote: str = ""
 
 
-@dataclass(slots=True)
-class _TrackClock:
-    """Numbering of one track: media.chunk, media.timestamp and the tail of an odd frame."""
-
-    template: bytes
-    chunk: int = 0
-    timestamp: int = 0
-    tail: bytes = b""
-
-
 class MediaStream:
-    """The customer's side of a stream: numbers, frames, counters, warn-once rules.
+    """The customer's side of a stream: its life, what waits, what is asked, warn-once rules.
 
     `pending_limit` bounds the frames that wait: for the customer's handshake, when the oldest are
     dropped beyond it, or while the customer is `held` for reading too slowly, when `when_slow` says
@@ -138,11 +93,8 @@ class MediaStream:
         self.identity = identity
         self.state = State.CONNECTING
         self.counters = Counters()
-        self._sequence = 0
-        self._clocks = {
-            track: _TrackClock(twilio.media_template(identity.stream_sid, track))
-            for track in identity.tracks
-        }
+        self._numbering = Numbering(identity, self.counters)
+        self._tracks = self._numbering.tracks
         self.held = True
         """Whether what comes must wait: the socket is not open yet, or not read."""
         self._backlog = Backlog(pending_limit)
@@ -160,19 +112,7 @@ class MediaStream:
             raise MisuseError(f"opened() in state {self.state.value}")
         self.state = State.OPEN
         self._announce(Report("stream-started"))
-        self._sequence = 1
-        identity = self.identity
-        messages = [
-            twilio.CONNECTED,
-            twilio.start(
-                sequence=1,
-                account_sid=identity.account_sid,
-                call_sid=identity.call_sid,
-                stream_sid=identity.stream_sid,
-                tracks=identity.tracks,
-                custom_parameters=identity.custom_parameters,
-            ),
-        ]
+        messages = self._numbering.opening()
         messages += (waited.message for waited in self.release())
         self._backlog.policy = self._when_slow
         return messages
@@ -194,10 +134,10 @@ class MediaStream:
                 frames = self.audio(waiting.kind, waiting.data, waiting.timestamp)
                 released += map(Released, frames)
             elif waiting.kind == _DTMF:
-                released.append(Released(self._dtmf(waiting.data.decode())))
+                released.append(Released(self._numbering.dtmf(waiting.data.decode())))
             else:
                 name = waiting.data.decode()
-                released.append(Released(self._mark(name), name))
+                released.append(Released(self._numbering.mark(name), name))
         return released
 
     @property
@@ -231,14 +171,7 @@ class MediaStream:
             return None
         if self.state is State.STOPPED:
             return None
-        self._sequence += 1
-        identity = self.identity
-        message = twilio.stop(
-            sequence=self._sequence,
-            stream_sid=identity.stream_sid,
-            account_sid=identity.account_sid,
-            call_sid=identity.call_sid,
-        )
+        message = self._numbering.stop()
         self._end()
         return message
 
@@ -246,7 +179,7 @@ class MediaStream:
 
     def carries(self, track: str) -> bool:
         """Whether audio of that track is for this customer, now or when the socket is open."""
-        return self.state is not State.STOPPED and track in self._clocks
+        return self.state is not State.STOPPED and track in self._tracks
 
     def audio(self, track: str, payload: bytes, timestamp: int) -> list[bytes]:
         """Audio of one track: base64 mu-law, with the milliseconds since the stream began.
@@ -254,7 +187,7 @@ class MediaStream:
         A track the customer did not ask for gives nothing. Frames of another size than 160 bytes
         are re-framed without losing a byte; less than a frame at the very end is not sent.
         """
-        clock = self._clocks.get(track)
+        clock = self._tracks.get(track)
         if clock is None or self.state is State.STOPPED:
             return []
         if self.held:
@@ -266,47 +199,22 @@ class MediaStream:
             self.counters.faults += 1
             return []
         if len(fresh) == FRAME_BYTES and not clock.tail:
-            return [self._media(clock, payload, timestamp)]
-        return self._reframed(clock, fresh, timestamp)
+            return [self._numbering.media(clock, payload, timestamp)]
+        return self._numbering.reframed(clock, fresh, timestamp)
 
     def frame(self, track: str, payload: bytes, timestamp: int) -> bytes | None:
         """One frame whose payload is known to be 160 bytes in base64; otherwise as `audio`."""
-        clock = self._clocks.get(track)
+        clock = self._tracks.get(track)
         if clock is None or self.state is State.STOPPED:
             return None
         if self.held:
             self._wait(Waiting(track, payload, timestamp))
             return None
         if clock.tail:
-            (message,) = self._reframed(clock, binascii.a2b_base64(payload), timestamp)
+            fresh = binascii.a2b_base64(payload)
+            (message,) = self._numbering.reframed(clock, fresh, timestamp)
             return message
-        return self._media(clock, payload, timestamp)
-
-    def _reframed(self, clock: _TrackClock, fresh: bytes, timestamp: int) -> list[bytes]:
-        audio = clock.tail + fresh
-        timestamp -= len(clock.tail) // 8
-        messages = []
-        whole = len(audio) - len(audio) % FRAME_BYTES
-        for at in range(0, whole, FRAME_BYTES):
-            frame = base64.b64encode(audio[at : at + FRAME_BYTES])
-            messages.append(self._media(clock, frame, timestamp + at // 8))
-        clock.tail = audio[whole:]
-        return messages
-
-    def _media(self, clock: _TrackClock, payload: bytes, timestamp: int) -> bytes:
-        if clock.chunk:
-            expected = clock.timestamp + FRAME_MS
-            # Small jitter of the carrier's clock is not passed on; a real gap is.
-            if timestamp - expected >= FRAME_MS:
-                self.counters.carrier_gaps_ms += timestamp - expected
-            else:
-                timestamp = expected
-        timestamp = max(timestamp, 0)
-        clock.timestamp = timestamp
-        clock.chunk += 1
-        self._sequence += 1
-        self.counters.frames_sent += 1
-        return clock.template % (self._sequence, clock.chunk, timestamp, payload)
+        return self._numbering.media(clock, payload, timestamp)
 
     def dtmf(self, digit: str) -> bytes | None:
         """A key the caller pressed; only two-way streams are told (T section 3.3)."""
@@ -315,7 +223,7 @@ class MediaStream:
         if self.held:
             self._wait(Waiting(_DTMF, digit.encode(), is_audio=False))
             return None
-        return self._dtmf(digit)
+        return self._numbering.dtmf(digit)
 
     def _wait(self, waiting: Waiting) -> None:
         """Keep what the customer is to get when it can be told."""
@@ -325,13 +233,6 @@ class MediaStream:
         else:
             self.counters.frames_dropped += lost
 
-    def _dtmf(self, digit: str) -> bytes:
-        self._sequence += 1
-        self.counters.dtmf += 1
-        return twilio.dtmf(
-            sequence=self._sequence, stream_sid=self.identity.stream_sid, digit=digit
-        )
-
     def mark(self, name: str) -> bytes | None:
         """A mark's audio has been played, or cleared."""
         if self.state is not State.OPEN or not self.identity.bidirectional:
@@ -339,12 +240,7 @@ class MediaStream:
         if self.held:
             self._wait(Waiting(_MARK, name.encode(), is_audio=False))
             return None
-        return self._mark(name)
-
-    def _mark(self, name: str) -> bytes:
-        self._sequence += 1
-        self.counters.marks_echoed += 1
-        return twilio.mark(sequence=self._sequence, stream_sid=self.identity.stream_sid, name=name)
+        return self._numbering.mark(name)
 
     # What the customer sends.
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from bridge.callbacks import Delivery, Outcome, iso_utc, stream_form
+from bridge.identity import Identity
 from bridge.overrides import Overrides
-from bridge.stream import Identity, Report
+from bridge.stream import Report
 
 IDENTITY = Identity(
     account_sid="AC" + "0" * 32,

@@ -10,8 +10,9 @@ from random import Random
 import pytest
 
 from bridge.dialects import signalwire
+from bridge.identity import Identity
 from bridge.playout import FRAME_BYTES, SILENCE, Playout
-from bridge.stream import Identity, MarkSet, MediaStream
+from bridge.stream import MarkSet, MediaStream
 from tests.support.chunks import SID, carrier_media, chunks, customer_media
 
 WAYS = 1_000

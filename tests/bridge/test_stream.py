@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import STREAM_TITLES, MisuseError
+from bridge.identity import Identity
 from bridge.stream import (
     Cleared,
-    Identity,
     MarkSet,
     MediaStream,
     Report,

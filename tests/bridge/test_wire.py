@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bridge.dialects import signalwire
+from bridge.identity import Identity
 from bridge.ids import alias
-from bridge.stream import Identity, MediaStream
+from bridge.stream import MediaStream
 
 WIRE = Path(__file__).parents[2] / "fixtures" / "wire"
 

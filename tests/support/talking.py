@@ -19,8 +19,8 @@ from bridge.engine.core import Engine
 from bridge.engine.signalwire import SignalWireLeg
 from bridge.engine.sockets import Refusal
 from bridge.engine.websocket import WebSocket
+from bridge.identity import Counters
 from bridge.limits import StreamLimits
-from bridge.stream import Counters
 from tests.support.calls import Story, running_engine
 from tests.support.loopback import Loopback
 from tests.support.peers import HOST, Consumer, consumer, read_request, response, tcp_server
