@@ -11,11 +11,11 @@ from bridge.call import Call
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
 from bridge.engine.idle import IdleWatch
-from bridge.engine.pace import COUNTED, Pace
+from bridge.engine.pace import Paced
 from bridge.engine.sockets import Closed, Socket
 
 
-class EchoLeg:
+class EchoLeg(Paced):
     """The handler of one `/media/{token}` socket behind which there is no customer.
 
     Each frame goes back as it comes, in the stream's own codec. One that comes before the stream
@@ -23,14 +23,14 @@ class EchoLeg:
     """
 
     def __init__(self, engine: Engine, call: Call, *, ended: Callable[[EchoLeg], None]) -> None:
+        super().__init__()
         self._limits = engine.limits
         self._call = call
         self._ended = ended
         self._socket: Socket | None = None
         self._template = b""
         self._idle: IdleWatch | None = None
-        self._pace: Pace | None = None
-        self._messages = self._frames = self._dropped = self._throttled = self._faults = 0
+        self._frames = self._dropped = self._throttled = self._faults = 0
         self._over = False
         self._blocked = False
         self.left_by_carrier = False
@@ -40,7 +40,7 @@ class EchoLeg:
         self._socket = socket
         socket.watch_unsent(self._limits.unsent_size, self._hold, self._resume)
         self._call.timeline.add("echo.began")
-        self._pace = Pace(socket, self._limits.carrier_rate, self._slowed)
+        self._keep_pace(socket, self._limits.carrier_rate, self._slowed)
         self._idle = IdleWatch.of(
             socket,
             self._limits.carrier_idle,
@@ -49,7 +49,9 @@ class EchoLeg:
         )
 
     def text(self, data: bytes) -> None:
-        self._count()
+        self._left -= 1
+        if not self._left:
+            self._look()
         match signalwire.decode(data):
             case signalwire.Media(track="inbound", payload=payload):
                 self._return(payload)
@@ -64,7 +66,9 @@ class EchoLeg:
                 pass
 
     def binary(self, data: bytes) -> None:
-        self._count()
+        self._left -= 1
+        if not self._left:
+            self._look()
         self._fault(f"a binary frame of {len(data)} bytes")
 
     def closed(self, how: Closed) -> None:
@@ -88,11 +92,6 @@ class EchoLeg:
         self._socket.send_text(self._template % base64.b64encode(audio))
         self._frames += 1
 
-    def _count(self) -> None:
-        self._messages += 1
-        if not self._messages % COUNTED and self._pace is not None:
-            self._pace.look()
-
     def _slowed(self, why: str) -> None:
         self._throttled += 1
         if self._throttled == 1:
@@ -115,9 +114,7 @@ class EchoLeg:
         self._over = True
         if self._idle is not None:
             self._idle.end()
-        if self._pace is not None:
-            self._pace.end()
-            self._pace = None
+        self._end_pace()
         self._call.timeline.add(
             "echo.ended",
             frames=self._frames,

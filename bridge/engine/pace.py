@@ -20,18 +20,11 @@ class Source(Protocol):
 class Pace:
     """Reads a peer that sends too quickly more slowly: `rate` messages a second, in the mean.
 
-    Nothing is lost: what is not read waits in the network. The owner counts the messages, and calls
-    `look` at each one that `COUNTED` divides. `slowed` is told why, each time that reading rests.
+    Nothing is lost: what is not read waits in the network. Call `look` when `COUNTED` messages have
+    come since the last time. `slowed` is told why, each time that reading rests.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        rate: int,
-        slowed: Callable[[str], None],
-        *,
-        what: str = "messages",
-    ) -> None:
+    def __init__(self, source: Source, rate: int, slowed: Callable[[str], None], what: str) -> None:
         self._source = source
         self._rate = rate
         self._why = f"more than {rate:,} {what} a second: they are read more slowly"
@@ -63,3 +56,29 @@ class Pace:
         else:
             self._resting = None
             self._source.resume_reading()
+
+
+class Paced:
+    """One whose peer has a pace, from `_keep_pace` to `_end_pace`.
+
+    Each message takes 1 from `_left`, and when nothing is left calls `_look`.
+    """
+
+    def __init__(self) -> None:
+        self._left = COUNTED
+        self._pace: Pace | None = None
+
+    def _keep_pace(
+        self, source: Source, rate: int, slowed: Callable[[str], None], *, what: str = "messages"
+    ) -> None:
+        self._pace = Pace(source, rate, slowed, what)
+
+    def _end_pace(self) -> None:
+        if self._pace is not None:
+            self._pace.end()
+            self._pace = None
+
+    def _look(self) -> None:
+        self._left = COUNTED
+        if self._pace is not None:
+            self._pace.look()

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bridge.engine.pace import COUNTED, Pace
+from bridge.engine.pace import Paced
 from bridge.errors import BridgeError, PeerError
 from bridge.limits import StreamLimits
 from bridge.rtp import PCMA, PCMU, Packet, parse
@@ -141,7 +141,7 @@ class RtpPorts:
         return created
 
 
-class RtpReceiver:
+class RtpReceiver(Paced):
     """A port in use. It takes the packets of the first source that sends a valid one.
 
     `source` is that address and port; `ignored` counts datagrams that are no RTP, `foreign` those
@@ -151,6 +151,7 @@ class RtpReceiver:
     def __init__(
         self, ports: RtpPorts, place: _Place, bound: socket.socket, listener: Listener
     ) -> None:
+        super().__init__()
         self.port = place.port
         self.source: tuple[str, int] | None = None
         self.ignored = 0
@@ -160,13 +161,12 @@ class RtpReceiver:
         self._socket = bound
         self._listener = listener
         self._reading = False
-        self._datagrams = 0
-        self._pace = Pace(self, ports.rate, listener.slowed, what="packets")
+        self._keep_pace(self, ports.rate, listener.slowed, what="packets")
         self.resume_reading()
 
     def halt(self) -> None:
         """Read no more. The port stays taken: the carrier may go on sending to it."""
-        self._pace.end()
+        self._end_pace()
         self.pause_reading()
 
     def pause_reading(self) -> None:
@@ -194,9 +194,9 @@ class RtpReceiver:
             self._received(*datagram)
 
     def _received(self, data: bytes, source: tuple[str, int]) -> None:
-        self._datagrams += 1
-        if not self._datagrams % COUNTED:
-            self._pace.look()
+        self._left -= 1
+        if not self._left:
+            self._look()
         if source != self.source and self.source is not None:
             self.foreign += 1
             if self.foreign == 1:

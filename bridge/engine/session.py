@@ -13,7 +13,7 @@ from websockets.frames import CloseCode
 from bridge.call import Call
 from bridge.callbacks import stream_form
 from bridge.engine.core import Engine
-from bridge.engine.pace import COUNTED, Pace
+from bridge.engine.pace import Paced
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import CustomerError
 from bridge.stream import Cleared, MarkSet, MediaStream, Request, State
@@ -42,7 +42,7 @@ class Playback(Protocol):
         ...
 
 
-class StreamSession:
+class StreamSession(Paced):
     """One stream from its begin to its end. `ended` is called exactly once, also when the stream
     never starts; everything the customer must be told has then been handed to the sender."""
 
@@ -56,6 +56,7 @@ class StreamSession:
         playback: Playback | None,
         ended: Callable[[StreamSession], None],
     ) -> None:
+        super().__init__()
         self.media = media
         self.source = source
         self._engine = engine
@@ -65,7 +66,6 @@ class StreamSession:
         self._socket: Socket | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._finished = False
-        self._pace: Pace | None = None
 
     @property
     def sid(self) -> str:
@@ -176,7 +176,7 @@ class StreamSession:
             return
         self._socket = socket
         socket.watch_unsent(self._engine.limits.unsent_size, self._blocked, self._drained)
-        self._pace = Pace(socket, self._engine.limits.message_rate, self._slowed)
+        self._keep_pace(socket, self._engine.limits.message_rate, self._slowed)
         for message in self.media.opened():
             socket.send_text(message)
         self._tell("stream.started")
@@ -195,7 +195,8 @@ class StreamSession:
             self._discarded(self._playback.play_payload(payload))
         else:
             self._asked(media.received(data))
-        if not media.counters.messages_received % COUNTED:
+        self._left -= 1
+        if not self._left:
             self._look()
 
     def _asked(self, request: Request | None) -> None:
@@ -223,12 +224,9 @@ class StreamSession:
     def binary(self, data: bytes) -> None:
         self.media.received_binary(data)
         self._notice()
-        if not self.media.counters.messages_received % COUNTED:
+        self._left -= 1
+        if not self._left:
             self._look()
-
-    def _look(self) -> None:
-        if self._pace is not None:
-            self._pace.look()
 
     def _slowed(self, why: str) -> None:
         self.media.counters.throttled += 1
@@ -254,9 +252,7 @@ class StreamSession:
         if self._finished:
             return
         self._finished = True
-        if self._pace is not None:
-            self._pace.end()
-            self._pace = None
+        self._end_pace()
         self._notice()
         self._report()
         self._tell("stream.stopped", **asdict(self.media.counters))

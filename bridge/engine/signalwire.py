@@ -13,7 +13,7 @@ from bridge.codecs import MulawDecoder, MulawEncoder
 from bridge.dialects import signalwire
 from bridge.engine.core import Engine
 from bridge.engine.idle import IdleWatch
-from bridge.engine.pace import COUNTED, Pace
+from bridge.engine.pace import Paced
 from bridge.engine.session import StreamSession
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import MisuseError
@@ -23,7 +23,7 @@ from twiml.actions import Stream
 _TRACKS = {b"inbound": "inbound", b"outbound": "outbound"}
 
 
-class SignalWireLeg:
+class SignalWireLeg(Paced):
     """The handler of one `/media/{token}` socket.
 
     The customer's audio is re-framed and paced to the carrier; a mark follows the audio before it
@@ -40,6 +40,7 @@ class SignalWireLeg:
         bidirectional: bool,
         ended: Callable[[SignalWireLeg], None],
     ) -> None:
+        super().__init__()
         self._engine = engine
         self._call = call
         self._source = source
@@ -56,8 +57,6 @@ class SignalWireLeg:
         self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
         self._cancel_tick: Callable[[], None] | None = None
         self._idle: IdleWatch | None = None
-        self._pace: Pace | None = None
-        self._messages = 0
         self._faults = 0
         self._over = False
         self._blocked = False
@@ -90,12 +89,12 @@ class SignalWireLeg:
             tell=partial(self._call.timeline.add, stream=self._stream_sid),
             give_up=self._session.stop,
         )
-        self._pace = Pace(socket, self._engine.limits.carrier_rate, self._slowed)
+        self._keep_pace(socket, self._engine.limits.carrier_rate, self._slowed)
         self._session.begin()
 
     def text(self, data: bytes) -> None:
-        self._messages += 1
-        if not self._messages % COUNTED:
+        self._left -= 1
+        if not self._left:
             self._look()
         found = signalwire.frame_in(data)
         if found is not None and self._decoders is None and self._session is not None:
@@ -121,8 +120,8 @@ class SignalWireLeg:
                 pass
 
     def binary(self, data: bytes) -> None:
-        self._messages += 1
-        if not self._messages % COUNTED:
+        self._left -= 1
+        if not self._left:
             self._look()
         self._fault(f"a binary frame of {len(data)} bytes")
 
@@ -188,10 +187,6 @@ class SignalWireLeg:
         if mulaw:
             self._stream.audio(track, base64.b64encode(mulaw), timestamp)
 
-    def _look(self) -> None:
-        if self._pace is not None:
-            self._pace.look()
-
     def _slowed(self, why: str) -> None:
         counters = self._stream.media.counters
         counters.carrier_throttled += 1
@@ -213,9 +208,7 @@ class SignalWireLeg:
         self._over = True
         if self._idle is not None:
             self._idle.end()
-        if self._pace is not None:
-            self._pace.end()
-            self._pace = None
+        self._end_pace()
         if self._cancel_tick is not None:
             self._cancel_tick()
         if self._socket is not None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from bridge.audio import AudioError
 from bridge.dialects.tap import DIRECTIONS, TapReader
 from bridge.engine.idle import IdleWatch
-from bridge.engine.pace import COUNTED, Pace
+from bridge.engine.pace import Paced
 from bridge.engine.rtp import RtpPorts
 from bridge.engine.sockets import Closed, Socket
 from bridge.rtp import PCMA, JitterBuffer, Packet
@@ -114,25 +114,26 @@ class TapSource(ABC):
         self._owner.audio(self.track, frame, at)
 
 
-class SocketTap(TapSource):
+class SocketTap(TapSource, Paced):
     """A tap over a WebSocket: the handler of that socket."""
 
     def __init__(self, owner: Owner, track: str, rate: int) -> None:
-        super().__init__(owner, track)
+        TapSource.__init__(self, owner, track)
+        Paced.__init__(self)
         self._rate = rate
-        self._pace: Pace | None = None
-        self._messages = 0
         self._reader = TapReader(self._frame)
         self._socket: Socket | None = None
         self._blamed = False
 
     def opened(self, socket: Socket) -> None:
         self._socket = socket
-        self._pace = Pace(socket, self._rate, self.slowed)
+        self._keep_pace(socket, self._rate, self.slowed)
         self._owner.begin(self)
 
     def text(self, data: bytes) -> None:
-        self._count()
+        self._left -= 1
+        if not self._left:
+            self._look()
         if self.done:
             return
         try:
@@ -145,7 +146,9 @@ class SocketTap(TapSource):
         self._blame()
 
     def binary(self, data: bytes) -> None:
-        self._count()
+        self._left -= 1
+        if not self._left:
+            self._look()
         if self.done:
             return
         self._reader.binary(data, self._owner.now())
@@ -177,9 +180,7 @@ class SocketTap(TapSource):
 
     def close(self) -> None:
         self._reader.end()
-        if self._pace is not None:
-            self._pace.end()
-            self._pace = None
+        self._end_pace()
         if self._socket is not None:
             self._socket.close()
 
@@ -194,11 +195,6 @@ class SocketTap(TapSource):
         if self._socket is not None:
             self._socket.ping()
         return self._socket is not None
-
-    def _count(self) -> None:
-        self._messages += 1
-        if not self._messages % COUNTED and self._pace is not None:
-            self._pace.look()
 
     def _blame(self) -> None:
         if self._reader.fault and not self._blamed:

@@ -22,7 +22,7 @@ class Peer:
         self.reading.set()
         self.told: list[str] = []
         self.count = 0
-        self.pace = Pace(self, RATE, self.told.append)
+        self.pace = Pace(self, RATE, self.told.append, "messages")
 
     def pause_reading(self) -> None:
         assert self.reading.is_set()
