@@ -96,7 +96,9 @@ async def door() -> AsyncIterator[Ask]:
     app.include_router(rest.create_router(service, noting))
     rest.answer_refusals(app)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://a", auth=AUTH) as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", auth=AUTH
+    ) as client:
 
         async def ask(
             method: str, path: str, data: dict[str, Any]

@@ -46,9 +46,9 @@ async def raw_post(carried: Carried, path: str, form: dict[str, str]) -> tuple[i
     body = urlencode(form).encode()
     credentials = base64.b64encode(f"{ACCOUNT}:{LOCAL_AUTH_TOKEN}".encode()).decode()
     head = (
-        f"POST /2010-04-01/Accounts/{ACCOUNT}/{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        f"POST /2010-04-01/Accounts/{ACCOUNT}/{path} HTTP/1.1\r\nHost: localhost\r\n"
         f"Authorization: Basic {credentials}\r\nContent-Length: {len(body)}\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        "Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n"
     )
     reader, writer = await asyncio.open_connection("127.0.0.1", carried.server.port)
     writer.write(head.encode() + body)

@@ -729,7 +729,7 @@ def test_a_carrier_that_floods() -> None:
             rest = [first] + await flooding.rest()
             stamps = [each["media"]["timestamp"] for each in rest if each["event"] == "media"]
             assert stamps == [str(20 * at) for at in range(16 * COUNTED)]
-            assert loop.time() - began >= 10 * COUNTED / 200
+            assert loop.time() - began > 9.5 * COUNTED / 200  # ten rests, but for rounding
             (entry,) = flooding.story.told("carrier.throttled")
             assert entry.data["message"].startswith("more than 200 messages a second")
             (stopped,) = flooding.story.told("stream.stopped")
