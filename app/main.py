@@ -13,12 +13,14 @@ from importlib.metadata import version
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
 
 from app import api, phonedoor, rest
 from app.agent import create_agent
 from app.carrier.client import SignalWireRest
 from app.carrier.telephony import CarriedTelephony
+from app.intake import http_protocol
 from app.media import media_protocol
 from app.service import Service
 from app.settings import Settings, SettingsError
@@ -47,6 +49,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json" if settings.local else None,
     )
+    app.add_exception_handler(ClientDisconnect, _broken_off)
     app.include_router(cxml.create_router(service))
     app.include_router(swml.create_router(service))
     app.include_router(events.create_router(service))
@@ -74,6 +77,12 @@ def _carried(service: Service) -> CarriedTelephony | None:
     return CarriedTelephony(service, client)
 
 
+async def _broken_off(_request: Request, _error: Exception) -> Response:
+    """A client has gone before all of its request came: nobody hears this answer."""
+    log.info("a request broke off")
+    return Response(status_code=400)
+
+
 class Server(uvicorn.Server):
     """uvicorn, told to end our calls before it closes connections under them.
 
@@ -98,6 +107,7 @@ class Server(uvicorn.Server):
                 self.app,
                 host=settings.host,
                 port=settings.port,
+                http=http_protocol(service),
                 ws=media_protocol(service),
                 ws_per_message_deflate=False,
                 # Forwarded addresses could pass for loopback; signatures use the public URL.

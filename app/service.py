@@ -60,7 +60,7 @@ class Service:
     """Holds the calls. Create it inside the event loop; end it with `drain` and `close`.
 
     Without a `store` of its own, nothing outlives the process. `seat` is its place among several
-    workers that are one service.
+    workers that are one service. `requests_late` counts the HTTP requests that did not come in time.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class Service:
         self.calls: dict[str, LiveCall] = {}
         self.ended: dict[str, LiveCall] = {}
         self.draining = False
+        self.requests_late = 0
         self._sweeper: asyncio.Task[None] | None = None
         self._delivering: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[object]] = set()

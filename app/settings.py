@@ -115,6 +115,13 @@ class Settings(BaseSettings):
         gt=0,
         description="Time for stop messages and callbacks after SIGTERM; a second more to exit.",
     )
+    request_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="Time for an HTTP request, head and body, to come in, and for a new connection"
+        " to say anything; a slower client is answered 408. Media sockets have times of their own.",
+    )
     stream_connect_seconds: float = Field(
         5.0, gt=0, le=30, description="Time for your WebSocket to accept a stream."
     )

@@ -43,6 +43,7 @@ def create_router(service: Service) -> APIRouter:
             "callbacks_pending": service.engine.sender.pending,
             "store_waiting": service.store.waiting,
             "store_lost": service.store.lost,
+            "requests_late": service.requests_late,
             "tasks": len(asyncio.all_tasks()),
         }
         if asked(request):

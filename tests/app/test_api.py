@@ -33,6 +33,7 @@ async def test_health() -> None:
             "callbacks_pending": 0,
             "store_waiting": 0,
             "store_lost": 0,
+            "requests_late": 0,
         }
         new_call(server.service)
         answer = await client.get("/readyz")

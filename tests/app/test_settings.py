@@ -77,6 +77,8 @@ def test_each_fault_has_a_line_of_its_own_and_shows_no_value() -> None:
         ("call_hours", 24, 24.001),
         ("call_hours", 0.001, 0),
         ("shutdown_seconds", 0.001, 0),
+        ("request_seconds", 300, 300.001),
+        ("request_seconds", 0.001, 0),
         ("stream_connect_seconds", 30, 30.001),
         ("stream_connect_seconds", 0.001, 0),
         ("stream_close_seconds", 30, 30.001),
