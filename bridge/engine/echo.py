@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from functools import partial
 
 from bridge.call import Call
 from bridge.dialects import signalwire
+from bridge.engine.carrier import CarrierSocket
 from bridge.engine.core import Engine
-from bridge.engine.idle import IdleWatch
-from bridge.engine.pace import Paced
 from bridge.engine.sockets import Closed, Socket
 
 
-class EchoLeg(Paced):
+class EchoLeg(CarrierSocket):
     """The handler of one `/media/{token}` socket behind which there is no customer.
 
     Each frame goes back as it comes, in the stream's own codec. One that comes before the stream
@@ -23,30 +21,14 @@ class EchoLeg(Paced):
     """
 
     def __init__(self, engine: Engine, call: Call, *, ended: Callable[[EchoLeg], None]) -> None:
-        super().__init__()
-        self._limits = engine.limits
-        self._call = call
+        super().__init__(engine.limits, call.timeline.add)
         self._ended = ended
-        self._socket: Socket | None = None
         self._template = b""
-        self._idle: IdleWatch | None = None
-        self._frames = self._dropped = self._throttled = self._faults = 0
-        self._over = False
-        self._blocked = False
-        self.left_by_carrier = False
-        """Whether the carrier has ended the stream of itself: as a rule its call is over."""
+        self._frames = self._dropped = 0
 
     def opened(self, socket: Socket) -> None:
-        self._socket = socket
-        socket.watch_unsent(self._limits.unsent_size, self._hold, self._resume)
-        self._call.timeline.add("echo.began")
-        self._keep_pace(socket, self._limits.carrier_rate, self._slowed)
-        self._idle = IdleWatch.of(
-            socket,
-            self._limits.carrier_idle,
-            tell=self._call.timeline.add,
-            give_up=partial(self._end, message="the carrier's socket is dead"),
-        )
+        self._tell("echo.began")
+        self._attend(socket)
 
     def text(self, data: bytes) -> None:
         self._left -= 1
@@ -64,12 +46,6 @@ class EchoLeg(Paced):
                 self._fault(fault)
             case _:
                 pass
-
-    def binary(self, data: bytes) -> None:
-        self._left -= 1
-        if not self._left:
-            self._look()
-        self._fault(f"a binary frame of {len(data)} bytes")
 
     def closed(self, how: Closed) -> None:
         if not self._over:
@@ -92,30 +68,14 @@ class EchoLeg(Paced):
         self._socket.send_text(self._template % base64.b64encode(audio))
         self._frames += 1
 
-    def _slowed(self, why: str) -> None:
-        self._throttled += 1
-        if self._throttled == 1:
-            self._call.timeline.add("carrier.throttled", "warning", message=why)
-
-    def _hold(self) -> None:
-        self._blocked = True
-
-    def _resume(self) -> None:
-        self._blocked = False
-
-    def _fault(self, fault: str) -> None:
-        self._faults += 1
-        if self._faults == 1:
-            self._call.timeline.add("carrier.fault", "warning", message=fault)
+    def _give_up(self) -> None:
+        self._end(message="the carrier's socket is dead")
 
     def _end(self, **how: object) -> None:
         if self._over:
             return
-        self._over = True
-        if self._idle is not None:
-            self._idle.end()
-        self._end_pace()
-        self._call.timeline.add(
+        self._let_go()
+        self._tell(
             "echo.ended",
             frames=self._frames,
             dropped=self._dropped,
@@ -123,6 +83,4 @@ class EchoLeg(Paced):
             faults=self._faults,
             **how,
         )
-        if self._socket is not None:
-            self._socket.close()
         self._ended(self)

@@ -11,9 +11,8 @@ from bridge.audio import AudioError
 from bridge.call import Call
 from bridge.codecs import MulawDecoder, MulawEncoder
 from bridge.dialects import signalwire
+from bridge.engine.carrier import CarrierSocket
 from bridge.engine.core import Engine
-from bridge.engine.idle import IdleWatch
-from bridge.engine.pace import Paced
 from bridge.engine.session import StreamSession
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import MisuseError
@@ -23,7 +22,7 @@ from twiml.actions import Stream
 _TRACKS = {b"inbound": "inbound", b"outbound": "outbound"}
 
 
-class SignalWireLeg(Paced):
+class SignalWireLeg(CarrierSocket):
     """The handler of one `/media/{token}` socket.
 
     The customer's audio is re-framed and paced to the carrier; a mark follows the audio before it
@@ -40,14 +39,13 @@ class SignalWireLeg(Paced):
         bidirectional: bool,
         ended: Callable[[SignalWireLeg], None],
     ) -> None:
-        super().__init__()
+        super().__init__(engine.limits, partial(call.timeline.add, stream=stream_sid))
         self._engine = engine
         self._call = call
         self._source = source
         self._bidirectional = bidirectional
         self._stream_sid = stream_sid
         self._ended = ended
-        self._socket: Socket | None = None
         self._session: StreamSession | None = None
         self._template = signalwire.media_template("")
         self._carrier_sid = ""
@@ -56,18 +54,11 @@ class SignalWireLeg(Paced):
         self._playout = Playout(engine.limits.playout_bytes)
         self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
         self._cancel_tick: Callable[[], None] | None = None
-        self._idle: IdleWatch | None = None
-        self._faults = 0
-        self._over = False
-        self._blocked = False
-        self.left_by_carrier = False
-        """Whether the carrier has ended the stream of itself: as a rule its call is over."""
 
     # The carrier's socket
 
     def opened(self, socket: Socket) -> None:
-        self._socket = socket
-        socket.watch_unsent(self._engine.limits.unsent_size, self._hold, self._resume)
+        self._attend(socket)
         media = self._call.begin_stream(
             self._source,
             bidirectional=self._bidirectional,
@@ -83,13 +74,6 @@ class SignalWireLeg(Paced):
             playback=self if self._bidirectional else None,
             ended=self._session_ended,
         )
-        self._idle = IdleWatch.of(
-            socket,
-            self._engine.limits.carrier_idle,
-            tell=partial(self._call.timeline.add, stream=self._stream_sid),
-            give_up=self._session.stop,
-        )
-        self._keep_pace(socket, self._engine.limits.carrier_rate, self._slowed)
         self._session.begin()
 
     def text(self, data: bytes) -> None:
@@ -119,19 +103,12 @@ class SignalWireLeg(Paced):
             case signalwire.Connected():
                 pass
 
-    def binary(self, data: bytes) -> None:
-        self._left -= 1
-        if not self._left:
-            self._look()
-        self._fault(f"a binary frame of {len(data)} bytes")
-
     def closed(self, how: Closed) -> None:
         if not self._over:
             self.left_by_carrier = True
-            self._call.timeline.add(
+            self._tell(
                 "carrier.closed",
                 "warning" if how.abrupt or how.violation else "info",
-                stream=self._stream_sid,
                 close_code=how.code,
                 message=how.violation or how.reason,
             )
@@ -142,6 +119,9 @@ class SignalWireLeg(Paced):
         if self._session is not None:
             self._session.stop()
 
+    def _give_up(self) -> None:
+        self.stop()
+
     @property
     def _stream(self) -> StreamSession:
         if self._session is None:
@@ -151,9 +131,8 @@ class SignalWireLeg(Paced):
     def _start(self, start: signalwire.Start) -> None:
         self._carrier_sid = start.stream_sid
         self._template = signalwire.media_template(start.stream_sid)
-        self._call.timeline.add(
+        self._tell(
             "carrier.start",
-            stream=self._stream_sid,
             carrier_stream=start.stream_sid,
             tracks=list(start.tracks),
             encoding=start.encoding,
@@ -188,31 +167,15 @@ class SignalWireLeg(Paced):
             self._stream.audio(track, base64.b64encode(mulaw), timestamp)
 
     def _slowed(self, why: str) -> None:
-        counters = self._stream.media.counters
-        counters.carrier_throttled += 1
-        if counters.carrier_throttled == 1:
-            self._call.timeline.add(
-                "carrier.throttled", "warning", stream=self._stream_sid, message=why
-            )
-
-    def _fault(self, fault: str) -> None:
-        self._faults += 1
-        if self._faults == 1:
-            self._call.timeline.add(
-                "carrier.fault", "warning", stream=self._stream_sid, message=fault
-            )
+        super()._slowed(why)
+        self._stream.media.counters.carrier_throttled = self._throttled
 
     # The customer's stream has ended, for whatever reason: so does the carrier's.
 
     def _session_ended(self, session: StreamSession) -> None:
-        self._over = True
-        if self._idle is not None:
-            self._idle.end()
-        self._end_pace()
+        self._let_go()
         if self._cancel_tick is not None:
             self._cancel_tick()
-        if self._socket is not None:
-            self._socket.close()
         self._ended(self)
 
     # Playback
@@ -238,12 +201,6 @@ class SignalWireLeg(Paced):
         if self._carrier_sid:
             self._send(signalwire.clear(self._carrier_sid))
         return names + self._playout.clear()
-
-    def _hold(self) -> None:
-        self._blocked = True
-
-    def _resume(self) -> None:
-        self._blocked = False
 
     def _tick(self) -> None:
         # Before its `start` a carrier's stream has no name to send to. One that does not read gets
