@@ -60,7 +60,8 @@ class Service:
     """Holds the calls. Create it inside the event loop; end it with `drain` and `close`.
 
     Without a `store` of its own, nothing outlives the process. `seat` is its place among several
-    workers that are one service. `requests_late` counts the HTTP requests that did not come in time.
+    workers that are one service. `requests_late` counts the HTTP requests that did not come in
+    time.
     """
 
     def __init__(
