@@ -66,6 +66,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for its threads, which run in real time, without a limit of virtual seconds."""
+        await super().shutdown_default_executor()
+
     def left(self) -> list[object]:
         """Timers that have yet to fire, and sockets that are open."""
         transports: dict[int, object] = dict(vars(self)["_transports"])
