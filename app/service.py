@@ -69,13 +69,14 @@ class Service:
     ) -> None:
         seat = seat or Seat.sole()
         self.settings = settings
-        self.store = store or Store.memory()
         self.siblings = Siblings(seat)
         self.base_url = settings.base_url
         self.routes = routes.load(settings)
-        guard = AddressGuard(allow_private=settings.local)
-        tls = tls_of(settings)
+        tls, ports = tls_of(settings), ports_of(settings, seat)
         self.fast = fast_of(settings)
+        # Behind all that may refuse the settings: a database that is opened has to be closed.
+        self.store = store or Store.memory()
+        guard = AddressGuard(allow_private=settings.local)
         self.client = new_client(guard, tls)
         webhooks = Webhooks(self.client, settings.signing_token)
         self.engine = Engine(
@@ -90,7 +91,7 @@ class Service:
             webhooks=webhooks,
             sender=CallbackSender(webhooks, journal=self.store if self.store.lasting else None),
             limits=settings.limits,
-            ports=ports_of(settings, seat),
+            ports=ports,
         )
         self.sounds = Sounds(
             self.client,
