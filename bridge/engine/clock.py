@@ -34,15 +34,16 @@ class Wheel:
         self._count = 0
         self.skipped = 0
 
-    def subscribe(self, tick: Tick) -> Callable[[], None]:
-        """Call `tick` every 20 ms from now on. Returns a function that ends it."""
-        slot = min(self._slots, key=len)
-        slot.append(tick)
+    def subscribe(self, tick: Tick, *, soon: bool = False) -> Callable[[], None]:
+        """Call `tick` every 20 ms from now on, the first time within 20 ms, or within 5 ms when
+        that is to be `soon`. Returns a function that ends it."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._origin = loop.time()
             self._count = 0
             self._schedule(loop)
+        slot = self._slots[(self._count + 1) % SLOTS] if soon else min(self._slots, key=len)
+        slot.append(tick)
 
         def cancel() -> None:
             if tick in slot:

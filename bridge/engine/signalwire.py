@@ -16,7 +16,7 @@ from bridge.engine.core import Engine
 from bridge.engine.session import StreamSession
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import MisuseError
-from bridge.playout import Playout
+from bridge.playout import FRAME_BYTES, Playout
 from twiml.actions import Stream
 
 _TRACKS = {b"inbound": "inbound", b"outbound": "outbound"}
@@ -54,6 +54,7 @@ class SignalWireLeg(CarrierSocket):
         self._playout = Playout(engine.limits.playout_bytes)
         self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
         self._cancel_tick: Callable[[], None] | None = None
+        self._dry = True  # the last tick found nothing to play, or there was none
 
     # The carrier's socket
 
@@ -181,14 +182,27 @@ class SignalWireLeg(CarrierSocket):
     # Playback
 
     def play(self, audio: bytes) -> int:
-        if self._cancel_tick is None:
-            self._cancel_tick = self._engine.wheel.subscribe(self._tick)
-        return self._playout.play(audio)
+        discarded = self._playout.play(audio)
+        if self._dry:
+            self._take_turn()
+        return discarded
 
     def play_payload(self, payload: bytes) -> int:
-        if self._cancel_tick is None:
-            self._cancel_tick = self._engine.wheel.subscribe(self._tick)
-        return self._playout.play_payload(payload)
+        discarded = self._playout.play_payload(payload)
+        if self._dry:
+            self._take_turn()
+        return discarded
+
+    def _take_turn(self) -> None:
+        """Audio comes after the time at which a frame was due: play it at the wheel's next turn, and
+        every 20 ms from there. Its own turn would come up to 20 ms later, again and again for an app
+        that always speaks just after it."""
+        if self._cancel_tick is not None:
+            if self._playout.buffered < FRAME_BYTES:
+                return
+            self._cancel_tick()
+        self._cancel_tick = self._engine.wheel.subscribe(self._tick, soon=True)
+        self._dry = False
 
     def mark(self, name: str) -> None:
         self._playout.mark(name)
@@ -210,6 +224,8 @@ class SignalWireLeg(CarrierSocket):
         payload = self._playout.take_payload() if self._encoder is None else self._converted()
         if payload is not None:
             self._send(self._template % payload)
+        else:
+            self._dry = True
         if self._playout.marked:
             self._forward_marks()
 

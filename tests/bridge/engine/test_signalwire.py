@@ -383,6 +383,28 @@ def test_audio_is_cut_and_paced() -> None:
     cross(main)
 
 
+@pytest.mark.parametrize("cadence", [0.020, 0.021, 0.033])
+def test_who_speaks_just_after_his_turn(cadence: float) -> None:
+    """A frame that comes when none waits is played within 5 ms, not at the next turn of a grid that
+    it has just missed; the carrier never gets two within 20 ms."""
+
+    async def main(crossing: Crossing) -> None:
+        loop = asyncio.get_running_loop()
+        heard: list[float] = []
+        said = loop.time()
+        for _ in range(100):
+            await crossing.plays(FRAME)
+            await crossing.heard(len(FRAME))
+            heard.append(loop.time())
+            assert heard[-1] - said <= 0.0051
+            said += cadence
+            await asyncio.sleep(said - loop.time())
+        gaps = [after - before for before, after in itertools.pairwise(heard)]
+        assert min(gaps) >= 0.0199
+
+    cross(main)
+
+
 @pytest.mark.parametrize("audio", [b"", FRAME])
 def test_a_customer_quicker_than_the_carriers_start(audio: bytes) -> None:
     """Audio and marks from before the carrier named its stream wait for the name."""
