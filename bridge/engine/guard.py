@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
-import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from bridge.engine.names import SystemResolver
 from bridge.errors import BridgeError
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -42,18 +41,6 @@ class Resolver(Protocol):
         """The addresses of a host; raises OSError when there are none."""
 
 
-async def system_resolver(host: str, port: int) -> list[str]:
-    """The system's own look-up; an address needs none, and takes no thread for it."""
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        pass
-    infos = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-    )
-    return list(dict.fromkeys(str(info[4][0]) for info in infos))
-
-
 @dataclass(frozen=True, slots=True)
 class AddressGuard:
     """Resolves a customer's host and refuses it unless every address is allowed.
@@ -63,7 +50,7 @@ class AddressGuard:
     """
 
     allow_private: bool = False
-    resolver: Resolver = system_resolver
+    resolver: Resolver = field(default_factory=SystemResolver)
 
     async def resolve(self, host: str, port: int) -> list[str]:
         """The addresses to connect to, in order of preference; raises UnreachableError."""

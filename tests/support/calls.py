@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from bridge.call import Call, CallStatus, Parties
 from bridge.engine.connect import StreamConnector, tls_context
 from bridge.engine.core import Engine
-from bridge.engine.guard import AddressGuard, system_resolver
+from bridge.engine.guard import AddressGuard
 from bridge.engine.http import new_client
+from bridge.engine.names import SystemResolver
 from bridge.engine.sender import CallbackSender
 from bridge.engine.webhook import Webhooks
 from bridge.limits import StreamLimits
@@ -27,11 +28,12 @@ class Names:
     def __init__(self, **answers: list[list[str]]) -> None:
         self._answers = {name.replace("_", "."): list(lists) for name, lists in answers.items()}
         self.asked: list[str] = []
+        self._system = SystemResolver()
 
     async def __call__(self, host: str, port: int) -> list[str]:
         self.asked.append(host)
         if host not in self._answers:
-            return await system_resolver(host, port)
+            return await self._system(host, port)
         answers = self._answers[host]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
