@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from importlib import metadata
+
+import structlog
 
 from app.settings import Settings, SettingsError
 from app.workers.siblings import Seat
 from bridge.engine.connect import tls_context
 from bridge.engine.rtp import NoPortError, RtpPorts
+from bridge.engine.trial import fault_of_fast_frames
 from bridge.engine.websocket import FAST
+
+log = structlog.get_logger("equipment")
 
 
 def tls_of(settings: Settings) -> ssl.SSLContext:
@@ -19,12 +25,37 @@ def tls_of(settings: Settings) -> ssl.SSLContext:
 
 
 def fast_of(settings: Settings) -> bool:
-    """Whether picows moves the frames."""
-    if settings.media_engine == "picows" and not FAST:
-        raise SettingsError(
-            "TWIML_BRIDGE_MEDIA_ENGINE: picows is not installed: pip install picows, or use auto"
-        )
-    return FAST and settings.media_engine != "websockets"
+    """Whether picows moves the frames: it is installed, wanted, and works.
+
+    Where it does not, `auto` takes the other engine and says so in the log; `picows` is refused.
+    """
+    if settings.media_engine == "websockets":
+        return False
+    asked = settings.media_engine == "picows"
+    if not FAST:
+        if asked:
+            raise SettingsError(
+                "TWIML_BRIDGE_MEDIA_ENGINE: picows is not installed: pip install picows, or use"
+                " auto"
+            )
+        return False
+    if fault := fault_of_fast_frames():
+        if asked:
+            raise SettingsError(
+                "TWIML_BRIDGE_MEDIA_ENGINE: the picows that is installed does not work with this"
+                f" service ({fault}): install {_picows()}, or use auto"
+            )
+        log.error("picows does not work here, frames are moved more slowly", why=fault)
+        return False
+    return True
+
+
+def _picows() -> str:
+    """Which versions of picows this service is made for."""
+    for line in metadata.requires("twiml-bridge") or ():
+        if line.startswith("picows"):
+            return line.partition(";")[0].strip()
+    return "picows"
 
 
 def ports_of(settings: Settings, seat: Seat) -> RtpPorts | None:
