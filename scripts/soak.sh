@@ -1,7 +1,8 @@
 #!/bin/sh
-# A minute of calls that come and go, and a burst of them: as many as a slow machine carries beside
-# other work. Fails when a frame, a callback or a call is lost, or when something is left over. Exits
-# 77, with the reason, where that cannot be measured.
+# A minute of calls that come and go, and a burst of them: 80 each, as many as a slow machine carries
+# beside other work, where the command by itself has 300 and 200 (docs/benchmark.md). Fails when a
+# frame, a callback or a call is lost, or when something is left over. Exits 77, with the reason, where
+# that cannot be measured.
 set -eu
 venv=${VENV:-.venv}
 
