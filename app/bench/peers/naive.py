@@ -1,7 +1,9 @@
 """A relay as one writes it in an afternoon: FastAPI, the `websockets` client, json per frame.
 
 A carrier's socket at /r/PORT/COUNT/CALL is relayed to COUNT apps' sockets at 127.0.0.1:PORT,
-/c/CALL/0 and on, and what app 0 says back to the carrier. Everything is at its default.
+/c/CALL/0 and on, and what app 0 says back to the carrier. All is at its default but for three
+things: asyncio's event loop instead of uvloop, which uvicorn would take where it is installed; a
+log from warnings on; and no look for a proxy. Every ratio rests on this.
 """
 
 from __future__ import annotations
