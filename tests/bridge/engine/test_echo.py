@@ -16,8 +16,11 @@ from bridge.engine.pace import COUNTED
 from bridge.engine.websocket import WebSocket
 from bridge.limits import StreamLimits
 from tests.support.calls import Story, running_engine
+from tests.support.engines import chosen
 from tests.support.peers import HOST, next_message
 from tests.support.virtual import run_virtually
+
+pytestmark = pytest.mark.usefixtures("fast")
 
 SID = "7d56a1b2-0000-4000-8000-000000000001"
 
@@ -70,7 +73,9 @@ def on(main: Callable[[Line], Awaitable[None]], limits: StreamLimits | None = No
             line = Line(limits)
             line.leg = EchoLeg(engine, line.story.call, ended=line.end)
             server = await asyncio.get_running_loop().create_server(
-                lambda: WebSocket.server(lambda path, headers: line.leg, max_size=1_000_000),
+                lambda: WebSocket.server(
+                    lambda path, headers: line.leg, max_size=1_000_000, fast=chosen.fast
+                ),
                 HOST,
                 0,
             )
