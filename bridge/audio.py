@@ -22,6 +22,12 @@ class AudioError(ValueError):
     """Audio that cannot be used; the text says what is wrong, where, and how to mend it."""
 
 
+def cut(audio: bytes) -> tuple[list[bytes], bytes]:
+    """The whole frames of 20 ms that audio begins with, and the bytes that are left over."""
+    end = len(audio) - len(audio) % FRAME_BYTES
+    return [audio[at : at + FRAME_BYTES] for at in range(0, end, FRAME_BYTES)], audio[end:]
+
+
 def level_dbfs(mulaw: bytes) -> float:
     """The level (RMS) of mu-law audio in dB below full scale; minus infinity for silence."""
     rms = audioop.rms(audioop.ulaw2lin(mulaw, 2), 2)

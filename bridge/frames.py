@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bridge.audio import FRAME_BYTES, SAMPLE_RATE
+from bridge.audio import FRAME_BYTES, SAMPLE_RATE, cut
 from bridge.playout import SILENCE
 
 SAMPLES_PER_MS = SAMPLE_RATE // 1000
@@ -37,11 +37,10 @@ class Framer:
             self._sink(audio, at // SAMPLES_PER_MS)
             return
         at -= len(self._tail)
-        audio = self._tail + audio
-        whole = len(audio) - len(audio) % FRAME_BYTES
-        self._tail = audio[whole:]
-        for start in range(0, whole, FRAME_BYTES):
-            self._sink(audio[start : start + FRAME_BYTES], (at + start) // SAMPLES_PER_MS)
+        frames, self._tail = cut(self._tail + audio)
+        for frame in frames:
+            self._sink(frame, at // SAMPLES_PER_MS)
+            at += FRAME_BYTES
 
     def skip(self, samples: int) -> None:
         """Time without audio; a frame that it cuts off is filled up with silence."""

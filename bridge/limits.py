@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.backlog import WhenSlow
+from bridge.playout import TEN_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +42,5 @@ class StreamLimits:
     silent_time: float = 30.0
     close_time: float = 1.0
     carrier_idle: float = 30.0
-    playout_bytes: int = 10 * 60 * 8_000
+    playout_bytes: int = TEN_MINUTES
     reorder_time: float = 0.06

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from bridge.audio import FRAME_BYTES, FRAME_MS
+from bridge.audio import FRAME_MS, cut
 from bridge.dialects import twilio
 from bridge.identity import Counters, Identity
 
@@ -72,13 +72,11 @@ class Numbering:
         """Audio of any length as whole frames; what is left over begins the next one."""
         audio = clock.tail + fresh
         timestamp -= len(clock.tail) // 8
-        messages = []
-        whole = len(audio) - len(audio) % FRAME_BYTES
-        for at in range(0, whole, FRAME_BYTES):
-            frame = base64.b64encode(audio[at : at + FRAME_BYTES])
-            messages.append(self.media(clock, frame, timestamp + at // 8))
-        clock.tail = audio[whole:]
-        return messages
+        frames, clock.tail = cut(audio)
+        return [
+            self.media(clock, base64.b64encode(frame), timestamp + number * FRAME_MS)
+            for number, frame in enumerate(frames)
+        ]
 
     def dtmf(self, digit: str) -> bytes:
         """A key that the caller pressed."""

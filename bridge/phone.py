@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from bridge.playout import FRAME_BYTES, SILENCE
+from bridge.audio import FRAME_BYTES
+from bridge.playout import SILENCE
 
 FRAME_MS = 20
 _QUIET = b"\xff\x7f\xfe\x7e"  # mu-law's zeros and the steps beside them

@@ -5,9 +5,11 @@ from __future__ import annotations
 import binascii
 from collections import deque
 
-FRAME_BYTES = 160
+from bridge.audio import FRAME_BYTES as FRAME_BYTES  # noqa: PLC0414 -- for those who take frames
+from bridge.audio import SAMPLE_RATE
+
 SILENCE = b"\xff" * FRAME_BYTES
-TEN_MINUTES = 10 * 60 * 8_000
+TEN_MINUTES = 10 * 60 * SAMPLE_RATE
 """Twilio's bound on buffered audio, in mu-law bytes (T section 7)."""
 
 

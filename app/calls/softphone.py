@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.calls.handsets import Invitation, Talk
-from bridge.playout import FRAME_BYTES, SILENCE
+from bridge.audio import cut
+from bridge.playout import SILENCE
 from twiml.script import LegStatus
 
 MAX_WAITING = 50
@@ -104,10 +105,8 @@ class SoftPhone:
         """Frames, whole or in parts; what comes outside a call is dropped."""
         if not self._up:
             return
-        data = self._part + data
-        whole = len(data) - len(data) % FRAME_BYTES
-        self._part = data[whole:]
-        self._frames.extend(data[at : at + FRAME_BYTES] for at in range(0, whole, FRAME_BYTES))
+        frames, self._part = cut(self._part + data)
+        self._frames.extend(frames)
         while len(self._frames) > MAX_WAITING:
             self._frames.popleft()
             self.lost += 1

@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import structlog
 
+from bridge.audio import FRAME_BYTES
 from bridge.errors import BridgeError
-from bridge.playout import FRAME_BYTES, SILENCE
+from bridge.playout import SILENCE
 
 log = structlog.get_logger("prompt")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from bridge.playout import FRAME_BYTES
+from bridge.audio import FRAME_BYTES
 from bridge.sound.waves import silence, tone
 
 _LEVEL = -16.0

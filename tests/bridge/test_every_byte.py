@@ -9,9 +9,10 @@ from random import Random
 
 import pytest
 
+from bridge.audio import FRAME_BYTES
 from bridge.dialects import signalwire
 from bridge.identity import Identity
-from bridge.playout import FRAME_BYTES, SILENCE, Playout
+from bridge.playout import SILENCE, Playout
 from bridge.stream import MarkSet, MediaStream
 from tests.support.chunks import SID, carrier_media, chunks, customer_media
 

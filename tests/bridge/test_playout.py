@@ -5,7 +5,8 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.playout import FRAME_BYTES, SILENCE, TEN_MINUTES, Playout
+from bridge.audio import FRAME_BYTES
+from bridge.playout import SILENCE, TEN_MINUTES, Playout
 
 
 def frames(playout: Playout) -> list[bytes]:
