@@ -16,7 +16,7 @@ Every setting is an environment variable, or a line of the same name in `.env` i
 directory; the environment wins. An option on the command line wins over both. Names are the same
 in upper and lower case. A secret is never printed.
 
-This page is made from `app/settings.py` by `scripts/settings.py`; a test holds the two together.
+This page is made from `app/settings` by `scripts/settings.py`; a test holds the two together.
 """
 
 

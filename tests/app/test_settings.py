@@ -63,7 +63,7 @@ def test_each_fault_has_a_line_of_its_own_and_shows_no_value() -> None:
     with pytest.raises(SettingsError) as caught:
         load(local=True, port="p4ssw0rd", max_calls=0, account_sid="AC12")
     lines = str(caught.value).splitlines()
-    names = ["TWIML_BRIDGE_PORT", "TWIML_BRIDGE_ACCOUNT_SID", "TWIML_BRIDGE_MAX_CALLS"]
+    names = ["TWIML_BRIDGE_PORT", "TWIML_BRIDGE_MAX_CALLS", "TWIML_BRIDGE_ACCOUNT_SID"]
     assert [line.partition(":")[0] for line in lines] == names
     assert "p4ssw0rd" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""docs/settings.md says what app/settings.py says."""
+"""docs/settings.md says what app/settings says."""
 
 from __future__ import annotations
 
