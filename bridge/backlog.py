@@ -27,48 +27,48 @@ class Waiting:
 
 
 class Backlog:
-    """A bounded queue. `limit` counts frames of audio; what may not be lost comes on top.
+    """A bounded queue. `limit` counts frames of audio; what may not be lost comes on top, `keep`
+    of it at most.
 
     `overrun`: more than may be kept has come; the stream it is for should end.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, keep: int) -> None:
         self.policy = WhenSlow.DROP_OLDEST
         self._limit = limit
-        self._queue: deque[Waiting] = deque()
-        self.frames = 0
+        self._keep = keep
+        self._audio: deque[tuple[int, Waiting]] = deque()  # each with its place in the order
+        self._kept: deque[tuple[int, Waiting]] = deque()
+        self._place = 0
         self.overrun = False
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._audio) + len(self._kept)
+
+    @property
+    def frames(self) -> int:
+        return len(self._audio)
 
     def add(self, waiting: Waiting) -> int:
         """Keep it behind the rest; returns how many frames are thrown away for it."""
+        self._place += 1
         if not waiting.is_audio:
-            self.overrun |= len(self._queue) - self.frames >= self._limit
-            self._queue.append(waiting)
+            self.overrun |= len(self._kept) >= self._keep
+            self._kept.append((self._place, waiting))
             return 0
         lost = 0
-        if self.frames >= self._limit:
+        if len(self._audio) >= self._limit:
             lost = 1
             self.overrun |= self.policy is WhenSlow.CLOSE
-            if self.policy is not WhenSlow.DROP_OLDEST or not self.frames:
+            if self.policy is not WhenSlow.DROP_OLDEST or not self._audio:
                 return lost
-            self._drop_oldest()
-        self._queue.append(waiting)
-        self.frames += 1
+            self._audio.popleft()
+        self._audio.append((self._place, waiting))
         return lost
 
     def take(self) -> Iterator[Waiting]:
         """All that waits, in order; it waits no longer."""
-        while self._queue:
-            waiting = self._queue.popleft()
-            self.frames -= waiting.is_audio
-            yield waiting
-
-    def _drop_oldest(self) -> None:
-        for index, waiting in enumerate(self._queue):
-            if waiting.is_audio:
-                del self._queue[index]
-                self.frames -= 1
-                return
+        audio, kept = self._audio, self._kept
+        while audio or kept:
+            first = kept if not audio or (kept and kept[0][0] < audio[0][0]) else audio
+            yield first.popleft()[1]

@@ -80,7 +80,8 @@ class MediaStream:
 
     `pending_limit` bounds the frames that wait: for the customer's handshake, when the oldest are
     dropped beyond it, or while the customer is `held` for reading too slowly, when `when_slow` says
-    what is lost. Keys and marks are never lost. What is dropped is counted.
+    what is lost. Keys and marks are never lost: a `clear` gives back every mark that waits to be
+    played at once, so as many may wait here, besides keys. What is dropped is counted.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class MediaStream:
         self._tracks = self._numbering.tracks
         self.held = True
         """Whether what comes must wait: the socket is not open yet, or not read."""
-        self._backlog = Backlog(pending_limit)
+        self._backlog = Backlog(pending_limit, keep=MAX_MARKS + pending_limit)
         self._when_slow = when_slow
         self._reader = twilio.Reader(identity.stream_sid)
         self._reports: list[Report] = []

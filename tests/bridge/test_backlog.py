@@ -25,7 +25,7 @@ KEY = Waiting("dtmf", b"1", is_audio=False)
 )
 def test_a_full_one(policy: WhenSlow, kept: list[int], overrun: bool) -> None:
     """What is lost, and whether that ends the stream, is the policy's to say."""
-    backlog = Backlog(3)
+    backlog = Backlog(3, keep=3)
     backlog.policy = policy
     assert [backlog.add(audio(number)) for number in range(5)] == [0, 0, 0, 1, 1]
     assert backlog.overrun is overrun
@@ -34,20 +34,20 @@ def test_a_full_one(policy: WhenSlow, kept: list[int], overrun: bool) -> None:
 
 
 def test_what_may_not_be_lost() -> None:
-    """It comes on top of the frames, in its place, and as many as those at most."""
-    backlog = Backlog(2)
-    for waiting in (audio(0), KEY, audio(1), audio(2), KEY):
+    """It comes on top of the frames, in its place, and has a bound of its own."""
+    backlog = Backlog(1, keep=2)
+    for waiting in (audio(0), KEY, audio(1), KEY):
         backlog.add(waiting)
     before = backlog.overrun
     assert backlog.add(KEY) == 0
     assert (before, backlog.overrun) == (False, True)
-    assert list(backlog.take()) == [KEY, audio(1), audio(2), KEY, KEY]
+    assert list(backlog.take()) == [KEY, audio(1), KEY, KEY]
 
 
 @given(st.lists(st.booleans()), st.sampled_from(WhenSlow), st.integers(0, 5))
 def test_nothing_goes_uncounted(kinds: list[bool], policy: WhenSlow, limit: int) -> None:
     """What was added is there in order, or was counted as lost."""
-    backlog = Backlog(limit)
+    backlog = Backlog(limit, keep=limit)
     backlog.policy = policy
     added = [audio(n) if kind else KEY for n, kind in enumerate(kinds)]
     lost = sum(map(backlog.add, added))

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from bridge.backlog import WhenSlow
 from bridge.limits import StreamLimits
-from bridge.stream import State
+from bridge.stream import MAX_MARKS, State
 from tests.bridge.engine.test_session import FRAME, begin, conversation
 from tests.support.calls import Story, running_engine
 from tests.support.deck import Deck
@@ -212,10 +212,30 @@ async def test_marks_for_a_customer_who_never_reads() -> None:
         await story.until("stream.started")
         while not ended.is_set():
             for _ in range(100):
-                session.mark_played("x" * 10_000)
+                session.mark_played("x" * 1_000)
             await asyncio.sleep(0)
         assert session.media.state is State.STOPPED
     assert story.codes("stream.error") == [31930]
+
+
+def test_a_clear_of_all_marks() -> None:
+    """A customer who reads all the time gets back every mark that a clear can, in order.
+
+    They leave at once and are more than may be unsent: the customer is not slow for that.
+    """
+
+    async def main() -> None:
+        async with conversation() as talk:
+            await talk.plays(FRAME)
+            for number in range(MAX_MARKS):
+                await talk.marks(str(number))
+            await talk.says("clear")
+            assert await talk.echoes(MAX_MARKS) == [str(number) for number in range(MAX_MARKS)]
+            assert talk.session.media.counters.marks_echoed == MAX_MARKS
+            assert talk.session.media.state is State.OPEN
+            assert talk.story.codes() == []
+
+    run_virtually(main, grace=0.05)
 
 
 def test_too_quick_a_customer_is_read_more_slowly() -> None:
