@@ -90,9 +90,15 @@ class Playout:
     def due(self) -> list[str]:
         """The marks whose audio has all been handed out, in order; each is returned once."""
         names: list[str] = []
-        while self._marks and self._marks[0][0] <= self.taken:
-            names.append(self._marks.popleft()[1])
+        while (name := self.next_due()) is not None:
+            names.append(name)
         return names
+
+    def next_due(self) -> str | None:
+        """The first of them."""
+        if self._marks and self._marks[0][0] <= self.taken:
+            return self._marks.popleft()[1]
+        return None
 
     def take_payload(self) -> bytes | None:
         """As `take`, in base64."""

@@ -17,6 +17,7 @@ from bridge.engine.session import StreamSession
 from bridge.engine.sockets import Closed, Socket
 from bridge.errors import MisuseError
 from bridge.playout import FRAME_BYTES, Playout
+from bridge.stream import MAX_MARKS
 from twiml.actions import Stream
 
 _TRACKS = {b"inbound": "inbound", b"outbound": "outbound"}
@@ -52,7 +53,9 @@ class SignalWireLeg(CarrierSocket):
         self._decoders: dict[str, MulawDecoder] | None = None
         self._encoder: MulawEncoder | None = None
         self._playout = Playout(engine.limits.playout_bytes)
-        self._at_carrier: deque[tuple[str, bool]] = deque()  # mark, already echoed
+        self._at_carrier: deque[str] = deque()  # marks that are to come back
+        self._cleared: deque[str] = deque()  # those before them, echoed already
+        self._clear_waits = False
         self._cancel_tick: Callable[[], None] | None = None
         self._dry = True  # the last tick found nothing to play, or there was none
 
@@ -210,11 +213,19 @@ class SignalWireLeg(CarrierSocket):
             self._forward_marks()
 
     def clear(self) -> list[str]:
-        names = [name for name, echoed in self._at_carrier if not echoed]
-        self._at_carrier = deque((name, True) for name, _ in self._at_carrier)
+        names = list(self._at_carrier)
+        self._cleared += self._at_carrier
+        self._at_carrier.clear()
         if self._carrier_sid:
-            self._send(signalwire.clear(self._carrier_sid))
+            self._forward_clear()
         return names + self._playout.clear()
+
+    def _resume(self) -> None:
+        super()._resume()
+        if self._clear_waits:
+            self._forward_clear()
+        if self._playout.idle and self._carrier_sid:
+            self._forward_marks()
 
     def _tick(self) -> None:
         # Before its `start` a carrier's stream has no name to send to. One that does not read gets
@@ -236,22 +247,37 @@ class SignalWireLeg(CarrierSocket):
             return None
         return base64.b64encode(self._encoder.encode(frame))
 
+    def _forward_clear(self) -> None:
+        """One that waits for the carrier to read clears as much as many."""
+        self._clear_waits = self._blocked
+        if not self._blocked:
+            self._send(signalwire.clear(self._carrier_sid))
+
     def _forward_marks(self) -> None:
-        for name in self._playout.due():
-            self._at_carrier.append((name, False))
+        """Those that are due, as long as the carrier reads and gives back what it was sent."""
+        while not self._blocked and len(self._at_carrier) + len(self._cleared) < MAX_MARKS:
+            name = self._playout.next_due()
+            if name is None:
+                return
+            self._at_carrier.append(name)
             self._send(signalwire.mark(self._carrier_sid, name))
 
     def _mark_back(self, name: str) -> None:
         """The carrier has played, or cleared, everything up to this mark."""
-        if all(name != waiting for waiting, _ in self._at_carrier):
+        if name in self._cleared:
+            while self._cleared.popleft() != name:
+                pass
+        elif name in self._at_carrier:
+            self._cleared.clear()
+            passed = None
+            while passed != name:
+                passed = self._at_carrier.popleft()
+                self._stream.mark_played(passed)
+        else:
             self._fault("a mark came back that was not sent")
             return
-        while True:
-            passed, echoed = self._at_carrier.popleft()
-            if not echoed:
-                self._stream.mark_played(passed)
-            if passed == name:
-                return
+        if self._playout.idle and self._playout.marked:
+            self._forward_marks()  # those for which there was no room
 
     def _send(self, message: bytes) -> None:
         if self._socket is not None:

@@ -607,6 +607,98 @@ def test_a_carrier_that_does_not_read() -> None:
     cross(main, limits=StreamLimits(unsent_size=1_000))
 
 
+def block(crossing: Crossing) -> asyncio.Transport:
+    """Have the carrier read nothing more, and as much unsent to it as may be."""
+    transport = crossing.carrier.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.pause_reading()
+    socket = crossing.leg._socket
+    assert socket is not None
+    while not crossing.leg._blocked:
+        socket.send_text(b'{"event":"filling"}' + b" " * 60_000)
+    return transport
+
+
+def test_clears_and_marks_for_a_carrier_that_does_not_read() -> None:
+    """They add nothing to what is unsent: of the clears one goes out when the carrier reads again,
+    and of the marks those behind the last clear."""
+
+    async def main(crossing: Crossing) -> None:
+        await crossing.marks("first")
+        assert (await next_event(crossing.carrier, "mark"))["mark"]["name"] == "first"
+        transport = block(crossing)
+        socket = crossing.leg._socket
+        assert socket is not None
+        unsent = socket.unsent
+        names = [str(number) for number in range(500)]
+        for name in names:
+            await crossing.marks(name)
+            await crossing.says("clear")
+        assert await crossing.echoes(501) == ["first", *names]
+        await crossing.marks("last")
+        await crossing.story.until("mark.received", 502)
+        assert socket.unsent == unsent
+        assert list(crossing.leg._cleared) == ["first"]
+        assert not crossing.leg._at_carrier
+        transport.resume_reading()
+        told: list[tuple[str, str | None]] = []
+        while told[-1:] != [("mark", "last")]:
+            message = await next_message(crossing.carrier)
+            told.append((message["event"], message.get("mark", {}).get("name")))
+        assert [each for each in told if each[0] != "filling"] == [
+            ("clear", None),
+            ("mark", "last"),
+        ]
+        await crossing.echo("first")
+        await crossing.echo("last")
+        assert await crossing.echoes(1) == ["last"]
+        assert not crossing.story.told("carrier.fault")
+
+    cross(main, limits=StreamLimits(unsent_size=1_000))
+
+
+def test_a_carrier_that_gives_no_mark_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more marks than may wait are with it, the cleared ones among them; others wait here."""
+    most = 100
+    monkeypatch.setattr("bridge.engine.signalwire.MAX_MARKS", most)
+
+    async def main(crossing: Crossing) -> None:
+        leg = crossing.leg
+        half = most // 2
+        at_carrier: asyncio.Queue[str] = asyncio.Queue()
+
+        async def listen() -> None:
+            async for text in crossing.carrier:
+                message = json.loads(text)
+                if message["event"] == "mark":
+                    at_carrier.put_nowait(message["mark"]["name"])
+
+        listening = asyncio.create_task(listen())
+        for begin in (0, half):
+            for number in range(begin, begin + half):
+                await crossing.marks(str(number))
+                assert await at_carrier.get() == str(number)
+            await crossing.says("clear")
+            assert await crossing.echoes(half) == [str(n) for n in range(begin, begin + half)]
+        for name in ("x", "y"):
+            await crossing.marks(name)
+        await crossing.says("clear")
+        assert await crossing.echoes(2) == ["x", "y"]
+        await crossing.marks("z")
+        await crossing.story.until("mark.received", most + 3)
+        assert len(leg._cleared) == most
+        assert at_carrier.empty()
+        await crossing.echo(str(most - 1))
+        assert await at_carrier.get() == "z"
+        await crossing.echo("z")
+        assert await crossing.echoes(1) == ["z"]
+        assert not crossing.story.told("carrier.fault")
+        await crossing.carries("stop")
+        await listening
+
+    cross(main)
+
+
 def test_more_than_fits_is_discarded() -> None:
     """The play-out's limit is the engine's, to the byte."""
 
