@@ -94,7 +94,7 @@ async def _run(calls: int, folder: Path, url: str) -> Result:
     result = Result(calls)
     audio = read_wav(CALLER_WAV)
     began, cpu = time.monotonic(), _cpu()
-    stop = service.engine.wheel.subscribe(_probe(result))
+    stop = service.engine.wheel.subscribe(_probe(result), lambda: None)
     try:
         outcomes = await asyncio.gather(*(_call(service, at, audio, url) for at in range(calls)))
     finally:

@@ -71,6 +71,10 @@ class OwnCall(Attachments):
             self.limit(live.time_limit)
         live.legs.add(self._shut_down)
         live.control = self
+        self.line.broken = self._break
+
+    def _break(self) -> None:
+        self.hang_up("service", self._status(CallStatus.FAILED))
 
     def _time_out(self) -> None:
         self.hang_up("time-limit")

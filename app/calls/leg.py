@@ -122,6 +122,7 @@ class Leg:
         call.timeline.add("call.answered")
         self._desk.tell("leg.answered", leg=call.sid)
         self.line = line = Line(service.engine, call, phone)
+        line.broken = self._put_down
         own = Desk(service, self.live, line, lambda event: None)
         self.live.control = self._control = _Answered(self, line, own)
         line.pick_up()

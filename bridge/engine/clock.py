@@ -22,32 +22,35 @@ _MAX_CATCH_UP = 1.0  # seconds; a longer stall is skipped over and counted
 log = structlog.get_logger("clock")
 
 Tick = Callable[[], None]
+Failed = Callable[[], None]
 
 
 class Wheel:
     """Calls subscribers every 20 ms on the running event loop, while it has any."""
 
     def __init__(self) -> None:
-        self._slots: list[list[Tick]] = [[] for _ in range(SLOTS)]
+        self._slots: list[dict[Tick, Failed]] = [{} for _ in range(SLOTS)]
         self._timer: asyncio.TimerHandle | None = None
         self._origin = 0.0
         self._count = 0
         self.skipped = 0
 
-    def subscribe(self, tick: Tick, *, soon: bool = False) -> Callable[[], None]:
+    def subscribe(self, tick: Tick, failed: Failed, *, soon: bool = False) -> Callable[[], None]:
         """Call `tick` every 20 ms from now on, the first time within 20 ms, or within 5 ms when
-        that is to be `soon`. Returns a function that ends it."""
+        that is to be `soon`. Returns a function that ends it.
+
+        A tick that raises is called no more; `failed` is called once, to end what it was for.
+        """
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._origin = loop.time()
             self._count = 0
             self._schedule(loop)
         slot = self._slots[(self._count + 1) % SLOTS] if soon else min(self._slots, key=len)
-        slot.append(tick)
+        slot[tick] = failed
 
         def cancel() -> None:
-            if tick in slot:
-                slot.remove(tick)
+            slot.pop(tick, None)
 
         return cancel
 
@@ -70,11 +73,19 @@ class Wheel:
                     tick()
                 except Exception:
                     # One call's fault must not stop the clock of the others.
-                    log.exception("tick failed; its call is no longer served")
-                    if tick in slot:
-                        slot.remove(tick)
+                    log.exception("tick failed; what it was for is ended")
+                    self._drop(slot, tick)
         if any(self._slots):
             due = self._origin + (self._count + 1) * _STEP
             self._timer = loop.call_at(due if due > began else began + _STEP, self._turn, loop)
         else:
             self._timer = None
+
+    def _drop(self, slot: dict[Tick, Failed], tick: Tick) -> None:
+        failed = slot.pop(tick, None)
+        if failed is None:  # it has cancelled itself
+            return
+        try:
+            failed()
+        except Exception:
+            log.exception("what a failed tick was for could not be ended")

@@ -40,7 +40,7 @@ class ConferenceSound:
         self._seats[sid] = seat = Seat(line)
         line.party = seat
         if self._cancel is None:
-            self._cancel = self._wheel.subscribe(self._tick)
+            self._cancel = self._wheel.subscribe(self._tick, self._collapse)
 
     def change(self, sid: str, part: Part[str]) -> None:
         """Muted, on hold, or coaching from now on."""
@@ -62,6 +62,12 @@ class ConferenceSound:
         if self._to_all is not None:
             self._to_all.cancel()
         self._to_all = Prompt(pieces_of(audio), lambda _: None)
+
+    def _collapse(self) -> None:
+        """Nobody in it hears anything any more."""
+        self._cancel = None
+        for seat in tuple(self._seats.values()):
+            seat.line.collapse()
 
     def _tick(self) -> None:
         frames = {sid: seat.line.said for sid, seat in self._seats.items()}

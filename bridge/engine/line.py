@@ -68,6 +68,8 @@ class Line:
         self.prompt: Source | None = None
         self.party: Source | None = None
         self.taps: set[Tap] = set()
+        self.broken: Callable[[], None] = self.hang_up
+        """Ends the call when its sound has failed."""
         self.expecting = True
         """Whether the call waits for others; the phone is told."""
 
@@ -93,7 +95,7 @@ class Line:
     def pick_up(self) -> None:
         """The call is answered: the clock runs."""
         if self._cancel is None and not self._over:
-            self._cancel = self._engine.wheel.subscribe(self._tick)
+            self._cancel = self._engine.wheel.subscribe(self._tick, self.collapse)
 
     def hang_up(self) -> None:
         """End every stream, then the clock; tell the phone. Idempotent."""
@@ -106,6 +108,13 @@ class Line:
         if not self._over:
             self._over = True
             self._phone.ended()
+
+    def collapse(self) -> None:
+        """Its sound has failed, by a fault of ours: an error ends its streams, and the call."""
+        self._call.timeline.add("call.fault", "error", message="internal error")
+        for session in self.streams:
+            session.collapse()
+        self.broken()
 
     def take(self) -> bytes:
         """What the phone says, for another line to play."""

@@ -19,6 +19,7 @@ from bridge.errors import CustomerError
 from bridge.stream import Cleared, MarkSet, MediaStream, Request, State
 from twiml.actions import Stream
 
+_FAULT = "internal error"
 _SHOWN = 100  # characters of a mark's name that a timeline keeps
 
 log = structlog.get_logger("streams")
@@ -102,7 +103,7 @@ class StreamSession(Paced):
         except Exception:
             # Whatever it is, the customer is told of one error and the call goes on.
             log.exception("stream could not be opened", stream=self.sid)
-            self.fail(31900, "internal error")
+            self.fail(31900, _FAULT)
 
     # From the call
 
@@ -143,6 +144,15 @@ class StreamSession(Paced):
         self._send(self.media.stop())
         if self._socket is not None:
             self._socket.close()
+        self._finish()
+
+    def collapse(self) -> None:
+        """The call's side has failed, by a fault of ours: an error ends the stream."""
+        if self._connecting is not None and self._socket is None:
+            self._connecting.cancel()
+        self.media.closed(31900, _FAULT)
+        if self._socket is not None:
+            self._socket.close(CloseCode.INTERNAL_ERROR)
         self._finish()
 
     def _send(self, message: bytes | None) -> None:

@@ -204,7 +204,8 @@ class SignalWireLeg(CarrierSocket):
             if self._playout.buffered < FRAME_BYTES:
                 return
             self._cancel_tick()
-        self._cancel_tick = self._engine.wheel.subscribe(self._tick, soon=True)
+        wheel, failed = self._engine.wheel, self._stream.collapse
+        self._cancel_tick = wheel.subscribe(self._tick, failed, soon=True)
         self._dry = False
 
     def mark(self, name: str) -> None:

@@ -126,7 +126,7 @@ class TapLeg:
 
     def wake(self) -> None:
         if self._cancel_tick is None and not self._over:
-            self._cancel_tick = self._engine.wheel.subscribe(self._tick)
+            self._cancel_tick = self._engine.wheel.subscribe(self._tick, self._collapse)
 
     def unreadable(self, tap: TapSource, error: AudioError) -> None:
         self.tell(tap, "carrier.fault", "warning", message=str(error))
@@ -158,6 +158,12 @@ class TapLeg:
         waiting = [tap.tick(now) for tap in self._taps.values()]
         if not any(waiting):
             self._stop_ticking()
+
+    def _collapse(self) -> None:
+        """A tick has failed."""
+        if self._session is not None:
+            self._session.collapse()
+        self.stop()
 
     def _stop_ticking(self) -> None:
         if self._cancel_tick is not None:

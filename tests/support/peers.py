@@ -12,7 +12,8 @@ from typing import Any
 
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.frames import Opcode
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import CloseCode, Opcode
 from websockets.utils import accept_key
 
 HOST = "127.0.0.1"
@@ -187,3 +188,15 @@ async def web_app(
     async with tcp_server(serving, tls=tls) as port:
         app = WebApp(f"{'https' if tls else 'http'}://{host}:{port}")
         yield app
+
+
+async def until_broken(connection: Connection, code: CloseCode) -> list[str]:
+    """The events of all further messages, up to a close that tells of an error."""
+    events = []
+    try:
+        async for text in connection:
+            events.append(json.loads(text)["event"])  # noqa: PERF401 -- the close raises
+    except ConnectionClosedError:
+        assert connection.close_code == code
+        return events
+    raise AssertionError("it was closed without an error")

@@ -16,6 +16,10 @@ def loop() -> VirtualLoop:
     return running
 
 
+def unexpected() -> None:
+    raise AssertionError("a tick has failed")
+
+
 def recording(count: int) -> tuple[list[float], Callable[[], None], asyncio.Event]:
     """Times at which a subscriber was called, and an event set at the `count`-th."""
     times: list[float] = []
@@ -34,7 +38,7 @@ def test_every_twenty_milliseconds() -> None:
 
     async def main() -> list[float]:
         times, tick, enough = recording(101)
-        cancel = Wheel().subscribe(tick)
+        cancel = Wheel().subscribe(tick, unexpected)
         await enough.wait()
         cancel()
         return times
@@ -56,7 +60,7 @@ def test_lateness_does_not_add_up() -> None:
                 loop().stall(0.3)
             tick()
 
-        cancel = wheel.subscribe(busy)
+        cancel = wheel.subscribe(busy, unexpected)
         await enough.wait()
         cancel()
         return times, wheel.skipped
@@ -75,7 +79,7 @@ def test_a_long_stall_is_skipped(seconds: float, made_up_for: bool) -> None:
     async def main() -> tuple[int, int]:
         wheel = Wheel()
         times, tick, enough = recording(10)
-        cancel = wheel.subscribe(tick)
+        cancel = wheel.subscribe(tick, unexpected)
         await enough.wait()
         loop().stall(seconds)
         before = len(times)
@@ -99,7 +103,7 @@ def test_calls_are_spread_over_the_slots() -> None:
         wheel = Wheel()
         subscribers = [recording(3) for _ in range(8)]
         for _, tick, _ in subscribers:
-            wheel.subscribe(tick)
+            wheel.subscribe(tick, unexpected)
         for _, _, enough in subscribers:
             await enough.wait()
         return [times for times, _, _ in subscribers]
@@ -116,8 +120,8 @@ def test_a_cancelled_subscriber_is_not_called() -> None:
         wheel = Wheel()
         first, tick_first, _ = recording(0)
         second, tick_second, enough = recording(10)
-        cancel = wheel.subscribe(tick_first)
-        wheel.subscribe(tick_second)
+        cancel = wheel.subscribe(tick_first, unexpected)
+        wheel.subscribe(tick_second, unexpected)
         cancel()
         cancel()
         await enough.wait()
@@ -146,7 +150,7 @@ def test_a_subscriber_may_cancel_itself_or_another() -> None:
 
             return tick
 
-        cancels += [wheel.subscribe(subscriber(number)) for number in range(3)]
+        cancels += [wheel.subscribe(subscriber(number), unexpected) for number in range(3)]
         await enough.wait()
         cancels[2]()
         return counts
@@ -161,12 +165,13 @@ def test_a_subscriber_may_cancel_itself_or_another() -> None:
 def test_a_failing_subscriber_is_dropped_alone(cancels_first: bool) -> None:
     """A subscriber that raises is called no more, and the clock goes on for the others.
 
-    Also when it had just cancelled itself, as a call does that ends in its last tick.
+    It is told, unless it had just cancelled itself, as a call does that ends in its last tick. That
+    it then raises again changes nothing.
     """
 
-    async def main() -> tuple[int, int]:
+    async def main() -> tuple[int, int, int]:
         wheel = Wheel()
-        failures = 0
+        failures = ends = 0
         cancels: list[Callable[[], None]] = []
 
         def fail() -> None:
@@ -176,14 +181,19 @@ def test_a_failing_subscriber_is_dropped_alone(cancels_first: bool) -> None:
                 cancels[0]()
             raise RuntimeError("broken")
 
-        cancels.append(wheel.subscribe(fail))
+        def end() -> None:
+            nonlocal ends
+            ends += 1
+            raise RuntimeError("broken too")
+
+        cancels.append(wheel.subscribe(fail, end))
         times, tick, enough = recording(10)
-        cancel = wheel.subscribe(tick)
+        cancel = wheel.subscribe(tick, unexpected)
         await enough.wait()
         cancel()
-        return failures, len(times)
+        return failures, ends, len(times)
 
-    assert run_virtually(main) == (1, 10)
+    assert run_virtually(main) == (1, 0 if cancels_first else 1, 10)
 
 
 def test_an_idle_wheel_stands_still() -> None:
@@ -192,13 +202,13 @@ def test_an_idle_wheel_stands_still() -> None:
     async def main() -> tuple[float, float, int]:
         wheel = Wheel()
         times, tick, enough = recording(1)
-        cancel = wheel.subscribe(tick)
+        cancel = wheel.subscribe(tick, unexpected)
         await enough.wait()
         cancel()
         await asyncio.sleep(100)
         began = loop().time()
         times, tick, enough = recording(1)
-        cancel = wheel.subscribe(tick)
+        cancel = wheel.subscribe(tick, unexpected)
         await enough.wait()
         cancel()
         return began, times[0], wheel.skipped

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode
 
+from bridge.engine.conference import ConferenceSound
 from bridge.engine.core import Engine
 from bridge.engine.line import Line
 from bridge.engine.session import StreamSession
 from bridge.phone import TapePhone
 from bridge.playout import SILENCE
+from bridge.sound.mixer import Part
 from tests.support.calls import Story, running_engine
-from tests.support.peers import Consumer, consumer, next_event, next_message
+from tests.support.peers import Consumer, consumer, next_event, next_message, until_broken
 from tests.support.virtual import run_virtually
 from twiml.actions import Stream, Track
 
@@ -397,6 +400,43 @@ def test_a_refused_stream() -> None:
         assert running.story.codes("stream.error") == [31941]
         running.stream(app.url)
         assert (await next_message(await app.accept()))["event"] == "connected"
+
+    call(main)
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["its own", "of its conference"])
+def test_a_fault_of_our_own(shared: bool) -> None:
+    """When a line's sound fails its streams end with an error, and its owner ends the call."""
+
+    def fail(*_: object) -> Any:
+        raise RuntimeError("broken")
+
+    async def main(running: Phone, app: Consumer) -> None:
+        broken = asyncio.Event()
+
+        def end() -> None:
+            running.leg.hang_up()
+            broken.set()
+
+        running.leg.broken = end
+        running.stream(app.url)
+        customer = await app.accept()
+        await running.story.until("stream.started")
+        running.leg.pick_up()
+        assert (await next_event(customer, "media"))["media"]["chunk"] == "1"
+        sound = ConferenceSound(running.leg._engine.wheel)
+        if shared:
+            vars(sound._mixer)["mix"] = fail
+            sound.join("CA1", running.leg, Part())
+        else:
+            running.tape.say = fail  # type: ignore[method-assign]
+        await broken.wait()
+        assert not running.leg.is_up
+        assert "stop" not in await until_broken(customer, CloseCode.INTERNAL_ERROR)
+        assert running.story.codes("stream.error") == [31900]
+        assert len(running.story.told("stream.stopped")) == 1
+        assert len(running.story.told("call.fault")) == 1
+        sound.leave("CA1")
 
     call(main)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from bridge.codecs import MulawDecoder, MulawEncoder
 from bridge.engine.pace import COUNTED
@@ -28,7 +29,7 @@ from bridge.limits import StreamLimits
 from bridge.stream import State
 from tests.support.calls import Story, running_engine
 from tests.support.engines import chosen
-from tests.support.peers import HOST, Consumer, consumer, next_event, next_message
+from tests.support.peers import HOST, Consumer, consumer, next_event, next_message, until_broken
 from tests.support.virtual import run_virtually
 from twiml.actions import Parameter, Stream, Track
 
@@ -868,6 +869,27 @@ def test_binary_floods_too() -> None:
         assert asyncio.get_running_loop().time() - began < 0.5
 
     cross(main, limits=StreamLimits(carrier_rate=200))
+
+
+def test_a_fault_of_our_own() -> None:
+    """When a stream's tick fails the stream ends with an error, and its sockets are closed."""
+
+    async def main(crossing: Crossing) -> None:
+        def fail() -> None:
+            raise RuntimeError("broken")
+
+        crossing.leg._playout.take_payload = fail  # type: ignore[method-assign]
+        await crossing.plays(FRAME)
+        await crossing.ended.wait()
+        events = await until_broken(crossing.customer, CloseCode.INTERNAL_ERROR)
+        assert events == ["connected", "start"]
+        with pytest.raises(ConnectionClosed):
+            await crossing.carrier.recv()
+        assert crossing.carrier.close_code == 1000
+        assert crossing.story.codes("stream.error") == [31900]
+        assert len(crossing.story.told("stream.stopped")) == 1
+
+    cross(main)
 
 
 def test_stopping_from_our_side() -> None:

@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import CloseCode
 
 from bridge.codecs import G711Decoder
 from bridge.dialects.tap import DIRECTIONS, Direction
@@ -25,7 +26,7 @@ from bridge.limits import StreamLimits
 from bridge.playout import SILENCE
 from tests.support.calls import Story, running_engine
 from tests.support.engines import chosen
-from tests.support.peers import HOST, Consumer, consumer, next_event
+from tests.support.peers import HOST, Consumer, consumer, next_event, until_broken
 from tests.support.rtp import Sender, free_range, joined, sender, sent
 from tests.support.virtual import run_virtually
 from twiml.actions import Parameter, Stream, Track
@@ -202,6 +203,29 @@ def test_two_taps_are_one_stream() -> None:
         assert len(taps.story.told("stream.started")) == 1
         assert len(taps.story.told("stream.stopped")) == 1
         assert taps.ends == 1
+
+    run(main)
+
+
+def test_a_fault_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a leg's tick fails its stream ends with an error, and so do its taps."""
+
+    def fail(self: object, now: int) -> bool:
+        raise RuntimeError("broken")
+
+    async def main(taps: Tapped) -> None:
+        speak = await taps.carrier("speak")
+        await speak.send(tone(0))
+        customer = await taps.customer()
+        monkeypatch.setattr("bridge.engine.tapsource.SocketTap.tick", fail)
+        await asyncio.sleep(1)
+        await speak.send(tone(0))  # so late that it has to be looked at again
+        await taps.ended.wait()
+        assert "stop" not in await until_broken(customer, CloseCode.INTERNAL_ERROR)
+        with pytest.raises(ConnectionClosed):
+            await speak.recv()
+        assert taps.story.codes("stream.error") == [31900]
+        assert len(taps.story.told("stream.stopped")) == 1
 
     run(main)
 
