@@ -198,8 +198,8 @@ class Line:
         outbound_payload = _SILENT_PAYLOAD if heard is None else base64.b64encode(outbound)
         for session, began in tuple(self._began_at.items()):
             timestamp = self._now_ms - began
-            session.audio("inbound", inbound_payload, timestamp)
-            session.audio("outbound", outbound_payload, timestamp)
+            session.frame("inbound", inbound_payload, timestamp)
+            session.frame("outbound", outbound_payload, timestamp)
         for tap in tuple(self.taps):
             tap.feed(said, outbound)
         self._now_ms += 20

@@ -122,7 +122,7 @@ class TapLeg:
 
     def audio(self, track: str, frame: bytes, at: int) -> None:
         assert self._session is not None
-        self._session.audio(track, base64.b64encode(frame), at)
+        self._session.frame(track, base64.b64encode(frame), at)
 
     def wake(self) -> None:
         if self._cancel_tick is None and not self._over:

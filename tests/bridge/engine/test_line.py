@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -437,6 +439,32 @@ def test_a_fault_of_our_own(shared: bool) -> None:
         assert len(running.story.told("stream.stopped")) == 1
         assert len(running.story.told("call.fault")) == 1
         sound.leave("CA1")
+
+    call(main)
+
+
+def test_forks_check_no_frame_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line's own frames reach every fork of a call without being decoded for it."""
+    decoded: list[bytes] = []
+
+    def decode(payload: bytes, **how: Any) -> bytes:
+        decoded.append(payload)
+        return binascii.a2b_base64(payload, **how)
+
+    async def main(running: Phone, app: Consumer) -> None:
+        customers = []
+        for _ in range(2):
+            running.stream(app.url, track=Track.BOTH)
+            customers.append(await app.accept())
+        await running.story.until("stream.started", 2)
+        monkeypatch.setattr("bridge.stream.binascii", SimpleNamespace(a2b_base64=decode))
+        running.leg.pick_up()
+        await running.hung_up.wait()
+        for customer in customers:
+            media = [m["media"] for m in await to_the_end(customer) if m["event"] == "media"]
+            said = [base64.b64decode(m["payload"]) for m in media if m["track"] == "inbound"]
+            assert b"".join(said) == SECOND + SILENCE * 100
+        assert not decoded
 
     call(main)
 
