@@ -44,6 +44,7 @@ def create_router(service: Service) -> APIRouter:
             "store_waiting": service.store.waiting,
             "store_lost": service.store.lost,
             "requests_late": service.requests_late,
+            "clock_skipped_ms": service.engine.wheel.skipped_ms,
             "tasks": len(asyncio.all_tasks()),
         }
         if asked(request):

@@ -34,6 +34,11 @@ class Wheel:
         self._origin = 0.0
         self._count = 0
         self.skipped = 0
+        """Steps of 5 ms that were left out after stalls too long to make up for."""
+
+    @property
+    def skipped_ms(self) -> int:
+        return round(self.skipped * _STEP * 1000)
 
     def subscribe(self, tick: Tick, failed: Failed, *, soon: bool = False) -> Callable[[], None]:
         """Call `tick` every 20 ms from now on, the first time within 20 ms, or within 5 ms when
@@ -65,6 +70,9 @@ class Wheel:
             self.skipped += lost
             self._count += lost
             behind -= lost * _STEP
+            log.warning(
+                "the clock stood still; calls lack that time", ms=round(lost * _STEP * 1000)
+            )
         for _ in range(min(int(behind / _STEP), _HASTE)):
             self._count += 1
             slot = self._slots[self._count % SLOTS]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -34,6 +36,7 @@ async def test_health() -> None:
             "store_waiting": 0,
             "store_lost": 0,
             "requests_late": 0,
+            "clock_skipped_ms": 0,
         }
         new_call(server.service)
         answer = await client.get("/readyz")
@@ -58,6 +61,18 @@ async def test_what_the_store_lacks() -> None:
         told = (await client.get("/readyz")).json()
         assert (told["store_waiting"], told["store_lost"]) == (0, 1)
         store.save(live.record)
+
+
+async def test_a_clock_that_stood_still() -> None:
+    """Time that calls lack because the service did nothing for too long is told."""
+    async with serving() as server, client_of(server) as client:
+        ticked = asyncio.Event()
+        cancel = server.service.engine.wheel.subscribe(ticked.set, lambda: None)
+        time.sleep(1.2)  # noqa: ASYNC251 -- the stall itself
+        await ticked.wait()
+        cancel()
+        told = (await client.get("/readyz")).json()
+        assert told["clock_skipped_ms"] == 5 * server.service.engine.wheel.skipped >= 1_000
 
 
 async def test_a_call_and_its_streams() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.engine.clock import SLOTS, Wheel
 from tests.support.virtual import VirtualLoop, run_virtually
@@ -87,7 +88,10 @@ def test_a_long_stall_is_skipped(seconds: float, made_up_for: bool) -> None:
         cancel()
         return len(times) - before, wheel.skipped
 
-    called, skipped = run_virtually(main)
+    with capture_logs() as logs:
+        called, skipped = run_virtually(main)
+    told = [entry["ms"] for entry in logs if entry["log_level"] == "warning"]
+    assert told == ([] if made_up_for else [5 * skipped])
     if made_up_for:
         assert called == pytest.approx(2 * seconds / 0.020, abs=1)
         assert skipped == 0
