@@ -37,6 +37,7 @@ class CarrierSocket(Paced, ABC):
     def _attend(self, socket: Socket) -> None:
         self._socket = socket
         socket.watch_unsent(self._limits.unsent_size, self._hold, self._resume)
+        socket.watch_frames(self._frame_came)
         self._keep_pace(socket, self._limits.carrier_rate, self._slowed)
         self._idle = IdleWatch.of(
             socket, self._limits.carrier_idle, tell=self._tell, give_up=self._give_up

@@ -61,7 +61,8 @@ class Pace:
 class Paced:
     """One whose peer has a pace, from `_keep_pace` to `_end_pace`.
 
-    Each message takes 1 from `_left`, and when nothing is left calls `_look`.
+    Each message takes 1 from `_left`, and when nothing is left calls `_look`. What a socket gets
+    besides messages is counted the same by `_frame_came`.
     """
 
     def __init__(self) -> None:
@@ -77,6 +78,11 @@ class Paced:
         if self._pace is not None:
             self._pace.end()
             self._pace = None
+
+    def _frame_came(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self._look()
 
     def _look(self) -> None:
         self._left = COUNTED

@@ -186,6 +186,7 @@ class StreamSession(Paced):
             return
         self._socket = socket
         socket.watch_unsent(self._engine.limits.unsent_size, self._blocked, self._drained)
+        socket.watch_frames(self._frame_came)
         self._keep_pace(socket, self._engine.limits.message_rate, self._slowed)
         for message in self.media.opened():
             socket.send_text(message)

@@ -55,6 +55,10 @@ class Socket(Protocol):
         than a quarter of that is left."""
         ...
 
+    def watch_frames(self, came: Callable[[], None]) -> None:
+        """Have `came` called for each frame that ends no message: control frames, fragments."""
+        ...
+
     def pause_reading(self) -> None:
         """Leave to the network what the peer sends, until `resume_reading`."""
         ...

@@ -127,6 +127,7 @@ class SocketTap(TapSource, Paced):
 
     def opened(self, socket: Socket) -> None:
         self._socket = socket
+        socket.watch_frames(self._frame_came)
         self._keep_pace(socket, self._rate, self.slowed)
         self._owner.begin(self)
 

@@ -21,6 +21,7 @@ from websockets.server import ServerProtocol
 from bridge.engine.frames import FrameReader, Pieces, ViolationError, check_close, is_utf8
 from bridge.engine.handshake import Handshake
 from bridge.engine.sockets import Acceptor, Closed, Handler
+from bridge.engine.wire import nothing
 
 try:
     from bridge.engine.fast import FastFrames
@@ -57,6 +58,9 @@ class WebSocket(Handshake):
         self._frames: FastFrames | None = None
         self._send: Callable[[bytes], None] | None = None
         self._received = 0
+        self._frame_came: Callable[[], None] = nothing
+        self._choked = False
+        self._pong: bytes | None = None  # the payload of one that waits for the peer to read
         self._open = False
         self._deaf = True  # nothing that comes is for the owner
         self._told = True  # of the end, when there was a beginning
@@ -104,6 +108,10 @@ class WebSocket(Handshake):
     def received(self) -> int:
         """Bytes from the peer so far: any of them is a sign of life."""
         return self._received if self._frames is None else self._received + self._frames.received
+
+    def watch_frames(self, came: Callable[[], None]) -> None:
+        """Have `came` called for each frame that ends no message: control frames, fragments."""
+        self._frame_came = came
 
     def send_text(self, data: bytes) -> bool:
         """Send one text message; False, without error, when the socket is no longer open."""
@@ -179,6 +187,18 @@ class WebSocket(Handshake):
         if self._frames is None or self._send is not None:  # otherwise picows has met a breach
             super().resume_reading()
 
+    def pause_writing(self) -> None:
+        self._choked = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        pong, self._pong = self._pong, None
+        if pong is not None and not self._deaf:
+            self._answer(pong)
+        if not self._choked:  # the pong may have been too much
+            super().resume_writing()
+
     def _begin(self, handler: Handler) -> None:
         transport = self._transport
         assert transport is not None
@@ -226,13 +246,28 @@ class WebSocket(Handshake):
         elif reserved:
             raise ViolationError(CloseCode.PROTOCOL_ERROR, "reserved bits must be 0")
         elif opcode == Opcode.PING:
-            self._protocol.send_pong(payload)
-            self._flush()
-        elif opcode != Opcode.PONG:
+            self._frame_came()
+            self._answer(payload)
+        elif opcode == Opcode.PONG:
+            self._frame_came()
+        else:
             message = self._pieces.add(Opcode(opcode), fin, payload)
             if message is not None:
                 kind, data = message
                 (self.text if kind is Opcode.TEXT else self.binary)(data)
+            else:
+                self._frame_came()
+
+    def _answer(self, ping: bytes) -> None:
+        """Send a pong; a peer that does not read gets one for its latest ping, when it does.
+
+        That is all that RFC 6455 section 5.5.3 asks for, and pings without end keep nothing here.
+        """
+        if self._choked:
+            self._pong = ping
+        else:
+            self._protocol.send_pong(ping)
+            self._flush()
 
     def _blame(self, error: Exception) -> None:
         """A fault of our own: told as asyncio tells of one, and the end of this socket only."""

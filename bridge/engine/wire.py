@@ -22,8 +22,8 @@ class Wire(asyncio.Protocol):
         self._protocol = protocol
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._blocked: Callable[[], None] = _nothing
-        self._drained: Callable[[], None] = _nothing
+        self._blocked: Callable[[], None] = nothing
+        self._drained: Callable[[], None] = nothing
 
     @property
     def secure(self) -> bool:
@@ -101,5 +101,5 @@ class Wire(asyncio.Protocol):
             self._timer = None
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Nobody wants to know."""

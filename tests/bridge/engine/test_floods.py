@@ -1,0 +1,81 @@
+"""Peers that flood us with what is no message: what is kept, and how quickly they are read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bridge.engine.pace import COUNTED
+from bridge.limits import StreamLimits
+from tests.bridge.engine.test_session import conversation
+from tests.bridge.engine.test_signalwire import Crossing, cross
+from tests.bridge.engine.test_tap import Tapped
+from tests.bridge.engine.test_tap import run as tapping
+from tests.support.raw import PING, PONG, TEXT, Link
+from tests.support.virtual import run_virtually
+
+pytestmark = pytest.mark.usefixtures("fast")
+
+UNSENT = 10_000
+
+
+async def test_pings_of_a_peer_who_does_not_read(link: Link) -> None:
+    """Their pongs stay within what may be unsent; at last it gets the one for its latest ping."""
+    transport = link.raw.writer.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.pause_reading()
+    link.socket.watch_unsent(UNSENT, lambda: None, lambda: None)
+    ping = link.raw.frame(PING, b"x" * 125)
+    for _ in range(40):
+        await link.raw.send(ping * 1_000)
+    await link.raw.send(link.raw.frame(PING, b"latest") + link.raw.frame(TEXT, b"heard"))
+    await link.owner.until(2)
+    assert UNSENT < link.socket.unsent <= UNSENT + 2 * 131
+    transport.resume_reading()
+    count = 1
+    while (pong := await link.raw.receive()).data != b"latest":
+        assert pong[:2] == (PONG, b"x" * 125)
+        count += 1
+    assert count < 40_000
+    await link.raw.send(link.raw.frame(PING, b"next"))
+    assert (await link.raw.receive())[:2] == (PONG, b"next")
+
+
+@pytest.mark.parametrize("kind", ["ping", "pong"])
+def test_a_customer_who_floods_with(kind: str) -> None:
+    """Control frames count as messages do: one who sends too many is read more slowly."""
+
+    async def main() -> None:
+        async with conversation(StreamLimits(message_rate=100)) as talk:
+            for number in range(2_000):
+                await getattr(talk.customer, kind)(b"%d" % number)
+            await talk.settles()
+            assert talk.session.media.counters.throttled
+            assert asyncio.get_running_loop().time() >= 8  # on a clock that does not wait
+            assert len(talk.story.told("stream.throttled")) == 1
+
+    run_virtually(main, grace=0.05)
+
+
+def test_a_carrier_who_floods() -> None:
+    """The same goes for the other side."""
+
+    async def main(line: Crossing) -> None:
+        for _ in range(COUNTED):
+            await line.carrier.ping()
+        await line.story.until("carrier.throttled")
+
+    cross(main)
+
+
+def test_a_tap_that_floods() -> None:
+    """And for one side of a tap."""
+
+    async def main(taps: Tapped) -> None:
+        speak = await taps.carrier("speak")
+        for _ in range(COUNTED):
+            await speak.ping()
+        await taps.story.until("carrier.throttled")
+
+    tapping(main)
