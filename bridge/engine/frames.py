@@ -98,13 +98,15 @@ class FrameReader:
 
 
 class Pieces:
-    """Joins the fragments of a message. `begun`: one has begun whose end has not come."""
+    """Joins the fragments of a message. `begun`: one has begun whose end has not come.
+
+    However many they are, they take the room of their bytes.
+    """
 
     def __init__(self, max_size: int) -> None:
         self.begun = False
         self._max_size = max_size
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._data = bytearray()
         self._opcode = Opcode.TEXT
 
     def add(self, opcode: Opcode, fin: bool, payload: bytes) -> tuple[Opcode, bytes] | None:
@@ -112,19 +114,19 @@ class Pieces:
         if self.begun != (opcode is Opcode.CONT):
             fault = "a message inside another" if self.begun else "a continuation of nothing"
             raise ViolationError(CloseCode.PROTOCOL_ERROR, fault)
-        if not self.begun:
-            self._opcode = opcode
-            self._size = 0
-        self._size += len(payload)
-        if self._size > self._max_size:
+        if len(self._data) + len(payload) > self._max_size:
             fault = f"a message of over {self._max_size} bytes"
             raise ViolationError(CloseCode.MESSAGE_TOO_BIG, fault)
-        self._parts.append(payload)
+        if not self.begun:
+            if fin:
+                return opcode, payload
+            self._opcode = opcode
+        self._data += payload
         self.begun = not fin
         if not fin:
             return None
-        message = b"".join(self._parts)
-        self._parts.clear()
+        message = bytes(self._data)
+        self._data.clear()
         return self._opcode, message
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
 import pytest
 
+import bridge.engine
 from bridge.engine.pace import COUNTED
 from bridge.limits import StreamLimits
 from tests.bridge.engine.test_session import conversation
 from tests.bridge.engine.test_signalwire import Crossing, cross
 from tests.bridge.engine.test_tap import Tapped
 from tests.bridge.engine.test_tap import run as tapping
-from tests.support.raw import PING, PONG, TEXT, Link
+from tests.support.raw import CONT, PING, PONG, TEXT, Link, linked
 from tests.support.virtual import run_virtually
 
 pytestmark = pytest.mark.usefixtures("fast")
@@ -40,6 +42,40 @@ async def test_pings_of_a_peer_who_does_not_read(link: Link) -> None:
     assert count < 40_000
     await link.raw.send(link.raw.frame(PING, b"next"))
     assert (await link.raw.receive())[:2] == (PONG, b"next")
+
+
+@pytest.mark.parametrize(("payload", "count"), [(b"", 60_000), (b"ab", 20_000)])
+async def test_fragments_without_end(fast: bool, payload: bytes, count: int) -> None:
+    """What is kept of a message is its bytes, whatever pieces they come in, empty ones included."""
+    async with linked("server", fast=fast) as link:
+        fragments = link.raw.frame(CONT, payload, fin=False) * 1_000
+        await link.raw.send(link.raw.frame(TEXT, b"<", fin=False))
+        tracemalloc.start()
+        try:
+            for _ in range(count // 1_000):
+                await link.raw.send(fragments)
+            await link.raw.send(link.raw.frame(PING))
+            await link.raw.receive()
+            kept = tracemalloc.take_snapshot()
+        finally:
+            tracemalloc.stop()
+        ours = kept.filter_traces([tracemalloc.Filter(True, bridge.engine.__path__[0] + "/*")])
+        assert sum(each.size for each in ours.statistics("filename")) < 300_000
+        await link.raw.send(link.raw.frame(CONT, b">"))
+        await link.owner.until(2)
+        assert link.owner.heard == ["<" + count * payload.decode() + ">"]
+
+
+def test_a_customer_who_floods_with_fragments() -> None:
+    """Each counts as a message does."""
+
+    async def main() -> None:
+        async with conversation(StreamLimits(message_rate=100)) as talk:
+            await talk.customer.send([""] * 1_000)
+            await talk.settles()
+            assert len(talk.story.told("stream.throttled")) == 1
+
+    run_virtually(main, grace=0.05)
 
 
 @pytest.mark.parametrize("kind", ["ping", "pong"])
