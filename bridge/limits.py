@@ -22,7 +22,7 @@ class StreamLimits:
     opens: `connect_time` of both tracks.
     `when_slow`: what is lost when the backlog is full.
     `message_rate`: messages a second taken from a customer, in the mean; a quicker one is read more
-    slowly and loses nothing.
+    slowly and loses nothing. A large message counts once more for each KiB.
     `carrier_rate`: the same for a carrier's socket, and for the packets of an RTP port; ten times
     what both tracks of a stream are.
     `silent_time`: a customer's machine that acknowledges nothing for so long is given up.

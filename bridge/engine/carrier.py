@@ -29,8 +29,8 @@ class CarrierSocket(Paced, ABC):
         """Whether the carrier has ended the stream of itself: as a rule its call is over."""
 
     def binary(self, data: bytes) -> None:
-        self._left -= 1
-        if not self._left:
+        self._left -= 1 + (len(data) >> 10)
+        if self._left <= 0:
             self._look()
         self._fault(f"a binary frame of {len(data)} bytes")
 

@@ -31,8 +31,8 @@ class EchoLeg(CarrierSocket):
         self._attend(socket)
 
     def text(self, data: bytes) -> None:
-        self._left -= 1
-        if not self._left:
+        self._left -= 1 + (len(data) >> 10)
+        if self._left <= 0:
             self._look()
         match signalwire.decode(data):
             case signalwire.Media(track="inbound", payload=payload):

@@ -20,8 +20,8 @@ class Source(Protocol):
 class Pace:
     """Reads a peer that sends too quickly more slowly: `rate` messages a second, in the mean.
 
-    Nothing is lost: what is not read waits in the network. Call `look` when `COUNTED` messages have
-    come since the last time. `slowed` is told why, each time that reading rests.
+    Nothing is lost: what is not read waits in the network. Call `look` when `COUNTED` messages or
+    more have come since the last time. `slowed` is told why, each time that reading rests.
     """
 
     def __init__(self, source: Source, rate: int, slowed: Callable[[str], None], what: str) -> None:
@@ -33,10 +33,10 @@ class Pace:
         self._looked = self._due = self._loop.time()
         self._resting: asyncio.TimerHandle | None = None
 
-    def look(self) -> None:
-        """As many messages have come as are counted between two looks."""
+    def look(self, count: int = COUNTED) -> None:
+        """So many messages have come since the last look."""
         now = self._loop.time()
-        self._due = max(self._due, self._looked) + COUNTED / self._rate
+        self._due = max(self._due, self._looked) + count / self._rate
         self._looked = now
         if now < self._due and self._resting is None:
             self._source.pause_reading()
@@ -61,7 +61,8 @@ class Pace:
 class Paced:
     """One whose peer has a pace, from `_keep_pace` to `_end_pace`.
 
-    Each message takes 1 from `_left`, and when nothing is left calls `_look`. What a socket gets
+    Each message takes 1 from `_left`, one larger than a frame of audio 1 more for each KiB, since
+    it takes as much more time; when nothing is left, `_look` is called. What a socket gets
     besides messages is counted the same by `_frame_came`.
     """
 
@@ -81,10 +82,11 @@ class Paced:
 
     def _frame_came(self) -> None:
         self._left -= 1
-        if not self._left:
+        if self._left <= 0:
             self._look()
 
     def _look(self) -> None:
+        count = COUNTED - self._left
         self._left = COUNTED
         if self._pace is not None:
-            self._pace.look()
+            self._pace.look(count)

@@ -195,7 +195,7 @@ class RtpReceiver(Paced):
 
     def _received(self, data: bytes, source: tuple[str, int]) -> None:
         self._left -= 1
-        if not self._left:
+        if self._left <= 0:
             self._look()
         if source != self.source and self.source is not None:
             self.foreign += 1

@@ -206,8 +206,9 @@ class StreamSession(Paced):
             self._discarded(self._playback.play_payload(payload))
         else:
             self._asked(media.received(data))
+            self._left -= len(data) >> 10
         self._left -= 1
-        if not self._left:
+        if self._left <= 0:
             self._look()
 
     def _asked(self, request: Request | None) -> None:
@@ -235,8 +236,8 @@ class StreamSession(Paced):
     def binary(self, data: bytes) -> None:
         self.media.received_binary(data)
         self._notice()
-        self._left -= 1
-        if not self._left:
+        self._left -= 1 + (len(data) >> 10)
+        if self._left <= 0:
             self._look()
 
     def _slowed(self, why: str) -> None:

@@ -82,13 +82,14 @@ class SignalWireLeg(CarrierSocket):
 
     def text(self, data: bytes) -> None:
         self._left -= 1
-        if not self._left:
+        if self._left <= 0:
             self._look()
         found = signalwire.frame_in(data)
         if found is not None and self._decoders is None and self._session is not None:
             track, timestamp, payload = found.groups()
             self._session.frame(_TRACKS[track], payload, int(timestamp))
             return
+        self._left -= len(data) >> 10
         message = signalwire.decode(data)
         match message:
             case signalwire.Media(track=track, payload=payload, timestamp=timestamp):

@@ -132,8 +132,8 @@ class SocketTap(TapSource, Paced):
         self._owner.begin(self)
 
     def text(self, data: bytes) -> None:
-        self._left -= 1
-        if not self._left:
+        self._left -= 1 + (len(data) >> 10)
+        if self._left <= 0:
             self._look()
         if self.done:
             return
@@ -147,8 +147,8 @@ class SocketTap(TapSource, Paced):
         self._blame()
 
     def binary(self, data: bytes) -> None:
-        self._left -= 1
-        if not self._left:
+        self._left -= 1 + (len(data) >> 10)
+        if self._left <= 0:
             self._look()
         if self.done:
             return

@@ -78,6 +78,34 @@ def test_a_customer_who_floods_with_fragments() -> None:
     run_virtually(main, grace=0.05)
 
 
+def test_a_customer_who_floods_with_large_messages() -> None:
+    """Each counts by its size, which is what it costs; audio in them is played all the same."""
+
+    async def main() -> None:
+        async with conversation(StreamLimits(message_rate=100)) as talk:
+            for _ in range(4):
+                await talk.plays(bytes(300_000))  # 391 KiB in base64
+            await talk.customer.send(bytes(400_000))
+            await talk.settles()
+            counters = talk.session.media.counters
+            assert counters.audio_bytes == 1_200_000
+            assert asyncio.get_running_loop().time() >= 11  # on a clock that does not wait
+            assert len(talk.story.told("stream.throttled")) == 1
+
+    run_virtually(main, grace=0.05)
+
+
+def test_a_carrier_who_floods_with_large_messages() -> None:
+    """The same goes for the other side; the rest is told with the next message."""
+
+    async def main(line: Crossing) -> None:
+        for _ in range(3):
+            await line.frame(bytes(160_000), 0)
+        await line.story.until("carrier.throttled")
+
+    cross(main)
+
+
 @pytest.mark.parametrize("kind", ["ping", "pong"])
 def test_a_customer_who_floods_with(kind: str) -> None:
     """Control frames count as messages do: one who sends too many is read more slowly."""
