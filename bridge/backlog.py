@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+PAYLOAD_BYTES = 216
+"""The 160 bytes of a frame in base64."""
+
 
 class WhenSlow(StrEnum):
     """What becomes of a call's audio that a customer does not take in time (31930)."""
@@ -25,10 +28,17 @@ class Waiting:
     timestamp: int = 0
     is_audio: bool = True
 
+    @property
+    def frames(self) -> int:
+        """Frames of audio that it is, by its size, rounded up; even an empty one takes room."""
+        return max(1, -(-len(self.data) // PAYLOAD_BYTES)) if self.is_audio else 0
+
 
 class Backlog:
     """A bounded queue. `limit` counts frames of audio; what may not be lost comes on top, `keep`
     of it at most.
+
+    Audio that came in larger pieces counts by its size, and is lost by the piece.
 
     `overrun`: more than may be kept has come; the stream it is for should end.
     """
@@ -40,14 +50,11 @@ class Backlog:
         self._audio: deque[tuple[int, Waiting]] = deque()  # each with its place in the order
         self._kept: deque[tuple[int, Waiting]] = deque()
         self._place = 0
+        self.frames = 0
         self.overrun = False
 
     def __len__(self) -> int:
         return len(self._audio) + len(self._kept)
-
-    @property
-    def frames(self) -> int:
-        return len(self._audio)
 
     def add(self, waiting: Waiting) -> int:
         """Keep it behind the rest; returns how many frames are thrown away for it."""
@@ -56,14 +63,17 @@ class Backlog:
             self.overrun |= len(self._kept) >= self._keep
             self._kept.append((self._place, waiting))
             return 0
-        lost = 0
-        if len(self._audio) >= self._limit:
-            lost = 1
+        frames, lost = waiting.frames, 0
+        if self.frames + frames > self._limit:
             self.overrun |= self.policy is WhenSlow.CLOSE
-            if self.policy is not WhenSlow.DROP_OLDEST or not self._audio:
-                return lost
-            self._audio.popleft()
+            if self.policy is not WhenSlow.DROP_OLDEST or frames > self._limit:
+                return frames
+            while self.frames + frames > self._limit:
+                _, oldest = self._audio.popleft()
+                self.frames -= oldest.frames
+                lost += oldest.frames
         self._audio.append((self._place, waiting))
+        self.frames += frames
         return lost
 
     def take(self) -> Iterator[Waiting]:
@@ -71,4 +81,6 @@ class Backlog:
         audio, kept = self._audio, self._kept
         while audio or kept:
             first = kept if not audio or (kept and kept[0][0] < audio[0][0]) else audio
-            yield first.popleft()[1]
+            _, waiting = first.popleft()
+            self.frames -= waiting.frames
+            yield waiting

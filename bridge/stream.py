@@ -131,7 +131,7 @@ class MediaStream:
         released: list[Released] = []
         for waiting in self._backlog.take():
             if waiting.is_audio:
-                self.counters.frames_waited += 1
+                self.counters.frames_waited += waiting.frames
                 frames = self.audio(waiting.kind, waiting.data, waiting.timestamp)
                 released += map(Released, frames)
             elif waiting.kind == _DTMF:
@@ -347,7 +347,7 @@ class MediaStream:
 
     def _end(self, error: str = "") -> None:
         self.state = State.STOPPED
-        self.counters.frames_dropped += sum(lost.is_audio for lost in self._backlog.take())
+        self.counters.frames_dropped += sum(lost.frames for lost in self._backlog.take())
         self._reports.append(Report("stream-stopped", error))
 
 

@@ -44,6 +44,22 @@ def test_what_may_not_be_lost() -> None:
     assert list(backlog.take()) == [KEY, audio(1), KEY, KEY]
 
 
+@pytest.mark.parametrize(
+    ("policy", "kept", "lost"),
+    [(WhenSlow.DROP_OLDEST, "cd", [0, 0, 3, 1, 5]), (WhenSlow.DROP_NEWEST, "ab", [0, 0, 2, 2, 5])],
+)
+def test_audio_in_larger_pieces(policy: WhenSlow, kept: str, lost: list[int]) -> None:
+    """It counts by its size, in frames of 216 bytes, and so does what is lost of it."""
+    sizes = {"a": 3 * 216, "b": 1, "c": 2 * 216, "d": 217, "e": 4 * 216 + 1}
+    backlog = Backlog(4, keep=4)
+    backlog.policy = policy
+    pieces = {name: Waiting("inbound", name.encode() * size) for name, size in sizes.items()}
+    assert [backlog.add(piece) for piece in pieces.values()] == lost
+    assert backlog.frames == 4
+    assert list(backlog.take()) == [pieces[name] for name in kept]
+    assert (len(backlog), backlog.frames) == (0, 0)
+
+
 @given(st.lists(st.booleans()), st.sampled_from(WhenSlow), st.integers(0, 5))
 def test_nothing_goes_uncounted(kinds: list[bool], policy: WhenSlow, limit: int) -> None:
     """What was added is there in order, or was counted as lost."""

@@ -11,9 +11,10 @@ import bridge.engine
 from bridge.engine.pace import COUNTED
 from bridge.limits import StreamLimits
 from tests.bridge.engine.test_session import conversation
-from tests.bridge.engine.test_signalwire import Crossing, cross
+from tests.bridge.engine.test_signalwire import Crossing, cross, media_socket, start_message
 from tests.bridge.engine.test_tap import Tapped
 from tests.bridge.engine.test_tap import run as tapping
+from tests.support.peers import consumer, next_event
 from tests.support.raw import CONT, PING, PONG, TEXT, Link, linked
 from tests.support.virtual import run_virtually
 
@@ -118,6 +119,31 @@ def test_a_customer_who_floods_with(kind: str) -> None:
             assert talk.session.media.counters.throttled
             assert asyncio.get_running_loop().time() >= 8  # on a clock that does not wait
             assert len(talk.story.told("stream.throttled")) == 1
+
+    run_virtually(main, grace=0.05)
+
+
+def test_large_messages_of_a_carrier_that_must_wait() -> None:
+    """What waits is bounded by its size: audio in large messages is dropped and counted in frames
+    like that of ordinary ones."""
+
+    async def main() -> None:
+        limits = StreamLimits(waiting_frames=20)
+        async with consumer() as app, media_socket(app, limits, two_way=True, noun={}) as line:
+            await line.carries("start", start=start_message())
+            session = line.leg._stream
+            line.customer = await app.accept()
+            await line.story.until("stream.started")
+            session.media.hold()
+            for at in range(5):
+                await line.frame(bytes(8 * 160), 160 * at)
+            await line.echo("never sent")
+            await line.story.until("carrier.fault")
+            session._drained()
+            media = [await next_event(line.customer, "media") for _ in range(16)]
+            stamps = [int(message["media"]["timestamp"]) for message in media]
+            assert stamps == list(range(480, 800, 20))
+            assert session.media.counters.frames_dropped == 24
 
     run_virtually(main, grace=0.05)
 
