@@ -9,6 +9,9 @@ from bridge.audio import FRAME_MS, cut
 from bridge.dialects import twilio
 from bridge.identity import Counters, Identity
 
+_PAYLOAD_BYTES = 216  # the 160 bytes of a frame in base64
+_HEADER_BYTES = 8  # of a WebSocket's frame of that size, masked
+
 
 @dataclass(slots=True)
 class TrackClock:
@@ -67,6 +70,14 @@ class Numbering:
         self._sequence += 1
         self._counters.frames_sent += 1
         return clock.template % (self._sequence, clock.chunk, timestamp, payload)
+
+    def frames_in(self, size: int) -> int:
+        """How many frames as long as the last are begun in so many bytes of messages."""
+        longest = max(
+            len(clock.template % (self._sequence, clock.chunk, clock.timestamp, b""))
+            for clock in self.tracks.values()
+        )
+        return -(-size // (longest + _PAYLOAD_BYTES + _HEADER_BYTES))
 
     def reframed(self, clock: TrackClock, fresh: bytes, timestamp: int) -> list[bytes]:
         """Audio of any length as whole frames; what is left over begins the next one."""

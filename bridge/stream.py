@@ -318,6 +318,14 @@ class MediaStream:
         self.counters.frames_dropped += frames
         self.warn(31930, "the application does not read its socket fast enough", b"")
 
+    def undelivered(self, size: int) -> None:
+        """So many bytes of messages never left: their frames, by their size, were not sent after
+        all but thrown away."""
+        frames = min(self._numbering.frames_in(size), self.counters.frames_sent)
+        if frames:
+            self.counters.frames_sent -= frames
+            self.congested(frames)
+
     def warn(self, code: int, message: str, quote: bytes) -> None:
         """Count a fault; raise Twilio's warning at its first occurrence on this stream."""
         self.counters.faults += 1

@@ -67,6 +67,7 @@ class StreamSession(Paced):
         self._socket: Socket | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._finished = False
+        self._unread = False  # when it ended, the customer had yet to read what was sent
 
     @property
     def sid(self) -> str:
@@ -140,6 +141,8 @@ class StreamSession(Paced):
         """The call or the carrier's side has ended: say so, then close."""
         if self._connecting is not None and self._socket is None:
             self._connecting.cancel()
+        if not self._finished:
+            self._unread = self.media.held and self._socket is not None
         self._drained()
         self._send(self.media.stop())
         if self._socket is not None:
@@ -174,6 +177,7 @@ class StreamSession(Paced):
         if self.media.warned:
             self._notice()
         if self.media.overrun and self._socket is not None:
+            self._unread = True
             self.media.give_up()
             self._socket.close(CloseCode.POLICY_VIOLATION, "the application does not read")
             self._finish()
@@ -246,6 +250,10 @@ class StreamSession(Paced):
             self._tell("stream.throttled", "warning", message=why)
 
     def closed(self, how: Closed) -> None:
+        if self._unread and self._socket is not None:
+            self._unread = False
+            self.media.undelivered(self._socket.lost)
+            self._sum_up()
         if self._finished:
             return
         if how.violation:
@@ -267,8 +275,15 @@ class StreamSession(Paced):
         self._end_pace()
         self._notice()
         self._report()
-        self._tell("stream.stopped", **asdict(self.media.counters))
+        if not self._unread:
+            self._sum_up()
         self._ended(self)
+
+    def _sum_up(self) -> None:
+        """Tell what passed, once it is known: what a customer has not read may be delivered until
+        its socket has closed."""
+        self._notice()
+        self._tell("stream.stopped", **asdict(self.media.counters))
 
     def _notice(self) -> None:
         for warning in self.media.warnings():

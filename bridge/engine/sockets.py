@@ -48,6 +48,11 @@ class Socket(Protocol):
         """Bytes written but not yet taken by the network: how far the peer is behind."""
         ...
 
+    @property
+    def lost(self) -> int:
+        """Bytes that were written and thrown away when the connection was dropped."""
+        ...
+
     def watch_unsent(
         self, limit: int, blocked: Callable[[], None], drained: Callable[[], None]
     ) -> None:

@@ -22,6 +22,8 @@ class Wire(asyncio.Protocol):
         self._protocol = protocol
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.lost = 0
+        """Bytes that were written and thrown away when the connection was dropped."""
         self._blocked: Callable[[], None] = nothing
         self._drained: Callable[[], None] = nothing
 
@@ -59,6 +61,7 @@ class Wire(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection at once."""
         if self._transport is not None:
+            self.lost = self.lost or self.unsent
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -36,6 +36,12 @@ async def _fill(act: Act, more: int) -> int:
     return sent
 
 
+def _check_dropped(act: Act, fault: Fault, lost: int) -> None:
+    """So many frames, and where the network never passed on what was written, that as well."""
+    dropped = act.ring.counters.frames_dropped
+    assert dropped == lost if fault.effect is Effect.PASSES else dropped >= lost
+
+
 @ENGINES
 @POLICIES
 def test_while_held(policy: WhenSlow, fast: bool) -> None:
@@ -61,7 +67,7 @@ def test_while_held(policy: WhenSlow, fast: bool) -> None:
             await asyncio.sleep(0.5)
         await carrier.says("stop")
         await act.end()
-        assert act.ring.counters.frames_dropped == LOST
+        _check_dropped(act, fault, LOST)
         assert act.ring.story.codes() == [31930]
         if fault.effect is Effect.PASSES:
             await customer.over()
@@ -88,7 +94,7 @@ def test_while_the_slow_are_closed(fast: bool) -> None:
         await between_frames()
         act.strike(fault)
         await act.end("31930")
-        assert act.ring.counters.frames_dropped == WAITING + 1
+        _check_dropped(act, fault, WAITING + 1)
         assert carrier.code == 1000
         if fault.effect is Effect.PASSES:
             await customer.over()

@@ -183,7 +183,10 @@ async def test_keys_and_marks_are_not_lost(reads: bool) -> None:
 
 
 async def test_a_customer_who_never_reads_again() -> None:
-    """A customer that stopped reading is dropped in the time that closing may take."""
+    """A customer that stopped reading is dropped in the time that closing may take.
+
+    What was written for it and never left counts as dropped then, and not as sent.
+    """
 
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -196,8 +199,15 @@ async def test_a_customer_who_never_reads_again() -> None:
         await story.until("stream.started")
         while not session.media.counters.frames_dropped:
             session.audio("inbound", FRAME, 0)
+        before = session.media.counters.frames_sent + session.media.counters.frames_dropped
+        session.stop()
         session.stop()
         assert ended.is_set()
+        assert not story.told("stream.stopped")
+        data = (await story.until("stream.stopped")).data
+        assert data["frames_sent"] + data["frames_dropped"] == before + limits.waiting_frames
+        assert data["frames_dropped"] > limits.waiting_frames // 2  # the kernel took the rest
+        assert story.codes() == [31930]
 
 
 async def test_marks_for_a_customer_who_never_reads() -> None:
