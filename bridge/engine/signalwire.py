@@ -198,9 +198,9 @@ class SignalWireLeg(CarrierSocket):
         return discarded
 
     def _take_turn(self) -> None:
-        """Audio comes after the time at which a frame was due: play it at the wheel's next turn, and
-        every 20 ms from there. Its own turn would come up to 20 ms later, again and again for an app
-        that always speaks just after it."""
+        """Audio comes after the time at which a frame was due: play it at the wheel's next turn,
+        and every 20 ms from there. Its own turn would come up to 20 ms later, again and again for
+        an app that always speaks just after it."""
         if self._cancel_tick is not None:
             if self._playout.buffered < FRAME_BYTES:
                 return
