@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -58,6 +60,21 @@ class Sip(_Detecting):
     password: str | None = text()
 
     CHILDREN: ClassVar[str] = "Headers Uri"
+
+    @property
+    def uris(self) -> list[Uri]:
+        """Its `<Uri>`s as they are tried: lowest priority first, then the greatest weight, as in
+        DNS."""
+        uris = [part for part in self.children if isinstance(part, Uri)]
+        return sorted(uris, key=lambda uri: (_whole(uri.priority, 65_535), -_whole(uri.weight, 0)))
+
+    @property
+    def headers(self) -> Iterator[tuple[str, Header]]:
+        """Each of its headers that has a name, by that name."""
+        for part in self.children:
+            for header in part.children if isinstance(part, Headers) else ():
+                if isinstance(header, Header) and (name := (header.name or "").strip()):
+                    yield name, header
 
 
 @dataclass(frozen=True)
@@ -187,3 +204,7 @@ class Header(Element):
     tag: str = "Header"
     name: str | None = text()
     value: str | None = text()
+
+
+def _whole(text: str | None, default: int) -> int:
+    return int(text) if text and re.fullmatch(r"[0-9]{1,9}", text) else default

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -12,8 +11,6 @@ from twiml.actions import (
     Conference,
     Dial,
     Element,
-    Header,
-    Headers,
     Identity,
     Number,
     Parameter,
@@ -80,10 +77,10 @@ def _legs(line: Line, dial: Dial, noun: Element) -> Iterator[DialLeg]:
             identity = next(given, noun.text)
             yield from _leg(line, dial, noun, "client", identity, parameters=parameters)
         case Sip():
-            uris = [part for part in noun.children if isinstance(part, Uri)]
-            written: list[Sip | Uri] = [*sorted(uris, key=_preference)[:1]] or [noun]
+            written: list[Sip | Uri] = [*noun.uris[:1]] or [noun]
             address, _, query = written[0].text.strip().partition("?")
-            headers = tuple(parse_qsl(query, keep_blank_values=True)) + _headers(noun)
+            headers = tuple(parse_qsl(query, keep_blank_values=True))
+            headers += tuple((name, header.value or "") for name, header in noun.headers)
             yield from _leg(line, dial, noun, "sip", address, headers=headers)
 
 
@@ -115,22 +112,3 @@ def _leg(
 
 def _caller_id(dial: Dial) -> str:
     return (dial.caller_id or "").strip()
-
-
-def _headers(noun: Sip) -> Fields:
-    return tuple(
-        (name, header.value or "")
-        for headers in noun.children
-        if isinstance(headers, Headers)
-        for header in headers.children
-        if isinstance(header, Header) and (name := (header.name or "").strip())
-    )
-
-
-def _preference(uri: Uri) -> tuple[int, int]:
-    """Lowest priority first, then the greatest weight, as in DNS."""
-    return (_whole(uri.priority, 65_535), -_whole(uri.weight, 0))
-
-
-def _whole(text: str | None, default: int) -> int:
-    return int(text) if text and re.fullmatch(r"[0-9]{1,9}", text) else default

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from twiml.actions import Client, Element, Header, Headers, Identity, Number, Party, Sip, Uri
+from twiml.actions import Client, Element, Identity, Number, Party, Sip, Uri
 from twiml.signalwire.swml.speech import tones
 from twiml.signalwire.swml.writing import Writing
 
@@ -73,10 +73,14 @@ def is_sip(text: str) -> bool:
 
 
 def _sip(writing: Writing, noun: Sip) -> Iterator[Destination]:
-    uris = [part for part in noun.children if isinstance(part, Uri)]
-    uris.sort(key=_preference)
-    written: list[Sip | Uri] = [*uris] if uris else [noun]
-    more = _headers(writing, noun)
+    written: list[Sip | Uri] = [*noun.uris] or [noun]
+    more = [
+        {
+            "name": writing.harmless(name, header, "name"),
+            "value": writing.harmless(header.value or "", header, "value"),
+        }
+        for name, header in noun.headers
+    ]
     common = _party(writing, noun)
     for element in written:
         address = sip_address(element.text)
@@ -98,29 +102,6 @@ def _sip(writing: Writing, noun: Sip) -> Iterator[Destination]:
             if secret:
                 destination[key] = writing.harmless(secret, element, key)
         yield destination | common
-
-
-def _headers(writing: Writing, noun: Sip) -> list[dict[str, str]]:
-    """What `<Headers>` holds."""
-    return [
-        {
-            "name": writing.harmless(name, header, "name"),
-            "value": writing.harmless(header.value or "", header, "value"),
-        }
-        for headers in noun.children
-        if isinstance(headers, Headers)
-        for header in headers.children
-        if isinstance(header, Header) and (name := (header.name or "").strip())
-    ]
-
-
-def _preference(uri: Uri) -> tuple[int, int]:
-    """Lowest priority first, then the greatest weight, as in DNS."""
-    return (_whole(uri.priority, 65_535), -_whole(uri.weight, 0))
-
-
-def _whole(text: str | None, default: int) -> int:
-    return int(text) if text and re.fullmatch(r"[0-9]{1,9}", text) else default
 
 
 def _client(writing: Writing, noun: Client) -> Iterator[Destination]:
