@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from bridge.dialects import shown
+from bridge.dialects import read_object, shown
+from bridge.errors import PeerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,9 @@ Message = Connected | Start | Media | Dtmf | Mark | Stop | Nonconforming
 def decode(data: bytes) -> Message:
     """Read one text message of the carrier's. Never raises."""
     try:
-        message = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        return Nonconforming(f"not JSON: {error}")
-    if not isinstance(message, dict):
-        return Nonconforming("not a JSON object")
+        message = read_object(data)
+    except PeerError as error:
+        return Nonconforming(str(error))
     match message.get("event"):
         case "media":
             return _media(message.get("media"))

@@ -11,11 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import orjson
-
 from bridge.audio import SAMPLE_RATE, AudioError
 from bridge.codecs import G711Decoder
-from bridge.dialects import shown
+from bridge.dialects import read_object, shown
 from bridge.errors import PeerError
 from bridge.frames import PAUSE_MS, SAMPLES_PER_MS, Framer, Sink
 
@@ -51,11 +49,9 @@ def read_header(data: bytes) -> Format:
     Raises PeerError when it is no header, AudioError when it names audio that we cannot use.
     """
     try:
-        message = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise PeerError(f"the header is not JSON: {error}") from error
-    if not isinstance(message, dict):
-        raise PeerError("the header is not a JSON object")
+        message = read_object(data)
+    except PeerError as error:
+        raise PeerError(f"the header is {error}") from error
     for key, value in message.items():
         if "".join(filter(str.isalpha, key)).lower() == "contenttype":
             if isinstance(value, str):

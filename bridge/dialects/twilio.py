@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from bridge.dialects import shown
+from bridge.dialects import read_object, shown
+from bridge.errors import PeerError
 
 _PAYLOAD_SIZE = 216  # characters of base64 for the 160 bytes of a frame
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -133,11 +134,9 @@ def decode(data: bytes, stream_sid: str) -> Message:
     has something more is obeyed.
     """
     try:
-        message = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        return Nonconforming(f"not JSON: {error}")
-    if not isinstance(message, dict):
-        return Nonconforming("not a JSON object")
+        message = read_object(data)
+    except PeerError as error:
+        return Nonconforming(str(error))
     event = message.get("event")
     if event not in ("media", "mark", "clear"):
         return Nonconforming(f"unknown event {shown(event)}")
