@@ -19,20 +19,22 @@ def to_mulaw(pcm16: bytes, rate: int) -> bytes:
 class MulawDecoder:
     """Turns a carrier's frames into mu-law at 8 kHz, one direction of one call.
 
-    `audio/x-mulaw` at 8000 passes unchanged. `audio/x-L16` (signed 16-bit little-endian) at
-    8000, 16000 or 24000 is filtered, resampled and companded; state carries over from frame to
-    frame, so frames may be cut anywhere, even within a sample.
+    `audio/x-mulaw` at 8000 passes unchanged; of PCMA at 8000 each byte becomes one of mu-law.
+    `audio/x-L16` (signed 16-bit little-endian) at 8000, 16000 or 24000 is filtered, resampled and
+    companded; state carries over from frame to frame, so frames may be cut anywhere, even within a
+    sample.
     """
 
     def __init__(self, encoding: str, sample_rate: int) -> None:
         self._linear = _is_linear(encoding, sample_rate)
+        self._table = ALAW_TO_MULAW if _is_alaw(encoding) else None
         self._resampler = live_resampler(sample_rate, SAMPLE_RATE)
         self._odd = b""
 
     def decode(self, payload: bytes) -> bytes:
         """The next bytes of mu-law that `payload` completes."""
         if not self._linear:
-            return payload
+            return payload if self._table is None else payload.translate(self._table)
         payload = self._odd + payload
         whole = len(payload) & ~1
         payload, self._odd = payload[:whole], payload[whole:]
@@ -46,19 +48,25 @@ class MulawEncoder:
 
     def __init__(self, encoding: str, sample_rate: int) -> None:
         self._linear = _is_linear(encoding, sample_rate)
+        self._table = MULAW_TO_ALAW if _is_alaw(encoding) else None
         self._resampler = live_resampler(SAMPLE_RATE, sample_rate)
 
     def encode(self, mulaw: bytes) -> bytes:
         """`mulaw` as the carrier wants it: as long in time as it came."""
         if not self._linear:
-            return mulaw
+            return mulaw if self._table is None else mulaw.translate(self._table)
         if self._resampler is None:
             return audioop.ulaw2lin(mulaw, 2)
         return audioop.lin2lin(self._resampler.feed(audioop.ulaw2lin(mulaw, 4)), 4, 2)
 
 
 ALAW_TO_MULAW = audioop.lin2ulaw(audioop.alaw2lin(bytes(range(256)), 2), 2)
-"""For `bytes.translate`: the mu-law code of each A-law code."""
+MULAW_TO_ALAW = audioop.lin2alaw(audioop.ulaw2lin(bytes(range(256)), 2), 2)
+"""For `bytes.translate`: the mu-law code of each A-law code, and the other way round."""
+
+_ALAW = ("audio/x-alaw", "audio/alaw", "audio/pcma", "pcma")
+"""SignalWire offers PCMA for streams (S section 1.6) but documents no name of it for `start`: what
+is read are the names that the codec has elsewhere."""
 
 
 class G711Decoder:
@@ -87,9 +95,15 @@ def _is_linear(encoding: str, sample_rate: int) -> bool:
     match encoding.lower(), sample_rate:
         case "audio/x-mulaw", 8000:
             return False
+        case law, 8000 if law in _ALAW:
+            return False
         case "audio/x-l16", 8000 | 16000 | 24000:
             return True
     raise AudioError(
         f"a stream of {encoding} at {sample_rate} is not supported; "
-        "use audio/x-mulaw at 8000, or audio/x-L16 at 8000, 16000 or 24000"
+        "use audio/x-mulaw or PCMA at 8000, or audio/x-L16 at 8000, 16000 or 24000"
     )
+
+
+def _is_alaw(encoding: str) -> bool:
+    return encoding.lower() in _ALAW

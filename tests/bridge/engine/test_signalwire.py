@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
+from bridge.audio import audioop
 from bridge.codecs import MulawDecoder, MulawEncoder
 from bridge.engine.pace import COUNTED
 from bridge.engine.signalwire import SignalWireLeg
@@ -310,6 +311,25 @@ def test_linear_carriers(rate: int) -> None:
         assert heard == b"".join(encoder.encode(FRAME) for _ in range(25))
 
     cross(main, start=start_message("audio/x-L16", rate))
+
+
+@pytest.mark.parametrize("encoding", ["audio/x-alaw", "audio/PCMA"])
+def test_alaw_carriers(encoding: str) -> None:
+    """A-law becomes mu-law for the customer, byte for byte, and the customer's becomes A-law."""
+
+    async def main(crossing: Crossing) -> None:
+        for number in range(5):
+            await crossing.frame(FRAME[number:] + FRAME[:number], 20 * number)
+        await crossing.plays(FRAME * 5)
+        heard = await crossing.heard(800)
+        assert heard == audioop.lin2alaw(audioop.ulaw2lin(FRAME * 5, 2), 2)
+        await crossing.carries("stop")
+        media = [m["media"] for m in await crossing.rest() if m["event"] == "media"]
+        said = b"".join(FRAME[number:] + FRAME[:number] for number in range(5))
+        got = b"".join(base64.b64decode(body["payload"]) for body in media)
+        assert got == audioop.lin2ulaw(audioop.alaw2lin(said, 2), 2)
+
+    cross(main, start=start_message(encoding, 8000))
 
 
 @pytest.mark.parametrize(("encoding", "rate"), [("audio/opus", 48000), ("audio/x-mulaw", 16000)])
