@@ -11,6 +11,7 @@ from bridge.codecs import G711Decoder
 from bridge.errors import PeerError
 from bridge.playout import SILENCE
 from bridge.rtp import JitterBuffer, Packet, RtpCounters, parse
+from tests.support.framed import Framed
 from tests.support.rtp import SSRC, datagram, joined, sent
 
 SEQUENCES = st.sampled_from([0, 1, 40_000, 65_500, 65_534, 65_535])
@@ -77,20 +78,12 @@ def test_any_datagram(data: bytes) -> None:
 # The jitter buffer
 
 
-class Ear:
+class Ear(Framed):
     """A buffer and the frames that it has given out."""
 
     def __init__(self, window_ms: int = 60) -> None:
-        self.frames: list[tuple[int, bytes]] = []
-        self.buffer = JitterBuffer(lambda frame, at: self.frames.append((at, frame)), window_ms)
-
-    @property
-    def audio(self) -> bytes:
-        return b"".join(frame for _, frame in self.frames)
-
-    @property
-    def times(self) -> list[int]:
-        return [at for at, _ in self.frames]
+        super().__init__()
+        self.buffer = JitterBuffer(self.take, window_ms)
 
     def hears(self, arrivals: list[tuple[int, Packet]]) -> None:
         """Packets with the ms at which they arrive; the clock ticks every 20 ms in between."""

@@ -90,6 +90,16 @@ class Act:
         assert self.ring.counters.frames_dropped == 0
 
 
+async def one_way(act: Act) -> None:
+    """Audio goes to the customer, who has nothing to say."""
+    await act.converse(two_way=False)
+
+
+async def both_ways(act: Act) -> None:
+    """Audio goes both ways."""
+    await act.converse(two_way=True)
+
+
 def act(
     main: Callable[[Act, Case], Awaitable[None]],
     cases: Iterable[Case],

@@ -15,26 +15,19 @@ from bridge.codecs import G711Decoder
 from bridge.dialects.tap import DIRECTIONS, TRACKS, Format, TapReader, read_header
 from bridge.errors import PeerError
 from bridge.playout import SILENCE
+from tests.support.framed import Framed
 
 HEADER = b'{"content-type":"audio/mulaw;rate=8000"}'
 
 
-class Tap:
+class Tap(Framed):
     """A reader and the frames that it has given out."""
 
     def __init__(self, header: bytes | None = HEADER) -> None:
-        self.frames: list[tuple[int, bytes]] = []
-        self.reader = TapReader(lambda frame, at: self.frames.append((at, frame)))
+        super().__init__()
+        self.reader = TapReader(self.take)
         if header is not None:
             self.reader.text(header)
-
-    @property
-    def audio(self) -> bytes:
-        return b"".join(frame for _, frame in self.frames)
-
-    @property
-    def times(self) -> list[int]:
-        return [at for at, _ in self.frames]
 
     def speaks(self, audio: bytes, now: int) -> None:
         """Frames of 20 ms, in real time: the first one arrives now."""

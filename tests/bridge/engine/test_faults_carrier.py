@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 from websockets.exceptions import InvalidHandshake
 
-from tests.support.acts import DIRECTIONS, ENGINES, LIMITS, Act, act
+from tests.support.acts import DIRECTIONS, ENGINES, LIMITS, Act, act, both_ways, one_way
 from tests.support.faults import FAULTS, NOT_READING, SINGLE_BYTES, STARVED, Effect, Fault
 from tests.support.talking import now
 from tests.support.verdicts import between_frames, hang_up
@@ -71,16 +71,6 @@ async def _before_start(act: Act) -> None:
     await act.attend()
 
 
-async def _one_way(act: Act) -> None:
-    """Audio goes to the customer, who has nothing to say."""
-    await act.converse(two_way=False)
-
-
-async def _both_ways(act: Act) -> None:
-    """Audio goes both ways."""
-    await act.converse(two_way=True)
-
-
 async def _mark_pending(act: Act) -> None:
     """The carrier has a mark, and has yet to play what is before it."""
     await act.dial(two_way=True)
@@ -107,7 +97,7 @@ async def _not_read(act: Act) -> None:
 
 
 @ENGINES
-@pytest.mark.parametrize("reach", [_before_start, _one_way, _both_ways, _mark_pending, _not_read])
+@pytest.mark.parametrize("reach", [_before_start, one_way, both_ways, _mark_pending, _not_read])
 def test_while_open(reach: Callable[[Act], Awaitable[None]], fast: bool) -> None:
     """Delay and pieces change nothing; a lost carrier is the customer's `stop`, at once.
 

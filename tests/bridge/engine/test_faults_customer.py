@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.support.acts import DIRECTIONS, ENGINES, Act, act
+from tests.support.acts import DIRECTIONS, ENGINES, Act, act, both_ways, one_way
 from tests.support.faults import FAULTS, Effect, Fault
 from tests.support.peers import HOST
 from tests.support.relay import HEAD_END, Link
@@ -130,22 +130,12 @@ async def _before_start_is_read(act: Act) -> None:
     await act.ring.story.until("stream.started")
 
 
-async def _one_way(act: Act) -> None:
-    """Audio goes to the customer, who has nothing to say."""
-    await act.converse(two_way=False)
-
-
 async def _caller_alone(act: Act) -> None:
     """Audio goes to the customer, who could speak and does not."""
     await act.dial(two_way=True)
     await act.attend()
     act.ring.sides[0].talk()
     await asyncio.sleep(0.1)
-
-
-async def _both_ways(act: Act) -> None:
-    """Audio goes both ways."""
-    await act.converse(two_way=True)
 
 
 async def _mark_pending(act: Act) -> None:
@@ -162,7 +152,7 @@ async def _mark_pending(act: Act) -> None:
 
 @ENGINES
 @pytest.mark.parametrize(
-    "reach", [_before_start_is_read, _one_way, _caller_alone, _both_ways, _mark_pending]
+    "reach", [_before_start_is_read, one_way, _caller_alone, both_ways, _mark_pending]
 )
 def test_while_open(reach: Callable[[Act], Awaitable[None]], fast: bool) -> None:
     """Delay and pieces change nothing; a lost connection ends the stream at once with 31903.

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
 import pytest
@@ -18,6 +20,29 @@ NO_CONTENT = response(204)
 
 def form(event: str) -> tuple[tuple[str, str], ...]:
     return (("StreamEvent", event),)
+
+
+class Hanging:
+    """A server that answers nobody before its `release`; `asked` counts its requests."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked = 0
+        self.release = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        self.asked += 1
+        await self.release.wait()
+        writer.write(NO_CONTENT)
+
+
+@asynccontextmanager
+async def hanging_server() -> AsyncIterator[Hanging]:
+    hanging = Hanging()
+    async with tcp_server(hanging.serve) as port:
+        hanging.url = f"http://{HOST}:{port}/"
+        yield hanging
 
 
 async def test_delivered() -> None:
@@ -60,19 +85,12 @@ async def test_one_after_another() -> None:
 
 async def test_streams_do_not_wait_for_one_another() -> None:
     """A stream whose callbacks hang does not hold up another's."""
-    release = asyncio.Event()
-
-    async def hanging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        await release.wait()
-        writer.write(NO_CONTENT)
-
     story = Story()
-    async with tcp_server(hanging) as port, web_app(NO_CONTENT) as app, running_engine() as engine:
-        engine.sender.send(story.call, f"http://{HOST}:{port}/", "POST", form("slow"), order="1")
+    async with hanging_server() as slow, web_app(NO_CONTENT) as app, running_engine() as engine:
+        engine.sender.send(story.call, slow.url, "POST", form("slow"), order="1")
         engine.sender.send(story.call, app.url("/"), "POST", form("quick"), order="2")
         assert (await story.until("callback.delivered")).data["event"] == "quick"
-        release.set()
+        slow.release.set()
         await story.until("callback.delivered", 2)
 
 
@@ -112,27 +130,20 @@ async def test_a_fault_of_our_own() -> None:
 
 async def test_what_waits_is_bounded() -> None:
     """Up to the limit callbacks wait; one more is dropped, counted and told."""
-    release = asyncio.Event()
-
-    async def hanging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        await release.wait()
-        writer.write(NO_CONTENT)
-
     story = Story()
     async with (
-        tcp_server(hanging) as port,
+        hanging_server() as slow,
         new_client(AddressGuard(allow_private=True), tls_context()) as client,
     ):
         sender = CallbackSender(Webhooks(client, AUTH_TOKEN), limit=2)
-        url = f"http://{HOST}:{port}/"
+        url = slow.url
         for event in ("a", "b"):
             sender.send(story.call, url, "POST", form(event), order=event)
         assert (sender.pending, sender.dropped) == (2, 0)
         sender.send(story.call, url, "POST", form("c"), order="c")
         assert (sender.pending, sender.dropped) == (2, 1)
         assert story.told("callback.dropped")[0].data == {"event": "c", "limit": 2}
-        release.set()
+        slow.release.set()
         assert await sender.drain(10) == 0
     assert sender.delivered == 2
 
@@ -166,31 +177,21 @@ async def test_so_many_at_once() -> None:
 
 async def test_so_many_at_once_for_one_host() -> None:
     """A host that hangs takes up its own share; another host's callbacks go out meanwhile."""
-    release = asyncio.Event()
-    asked = 0
-
-    async def hanging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        await read_request(reader)
-        asked += 1
-        await release.wait()
-        writer.write(NO_CONTENT)
-
     story = Story()
     async with (
-        tcp_server(hanging) as port,
+        hanging_server() as slow,
         web_app(NO_CONTENT) as app,
         new_client(AddressGuard(allow_private=True), tls_context()) as client,
     ):
         sender = CallbackSender(Webhooks(client, AUTH_TOKEN), concurrency=4, per_host=2)
         for number in range(10):
-            url = f"http://{HOST}:{port}/"
+            url = slow.url
             sender.send(story.call, url, "POST", form("slow"), order=str(number))
         for number in range(3):
             sender.send(story.call, app.url("/"), "POST", form("quick"), order=f"q{number}")
         await story.until("callback.delivered", 3)
-        assert asked == 2
-        release.set()
+        assert slow.asked == 2
+        slow.release.set()
         assert await sender.drain(10) == 0
     assert sender.delivered == 13
 
