@@ -117,7 +117,6 @@ def test_a_customer_who_floods_with(kind: str) -> None:
                 await getattr(talk.customer, kind)(b"%d" % number)
             await talk.settles()
             assert talk.session.media.counters.throttled
-            assert asyncio.get_running_loop().time() >= 8  # on a clock that does not wait
             assert len(talk.story.told("stream.throttled")) == 1
 
     run_virtually(main, grace=0.05)
