@@ -34,10 +34,12 @@ def http_protocol(service: Service) -> type[asyncio.Protocol]:
         def data_received(self, data: bytes) -> None:
             self._spoken = True
             super().data_received(data)
-            if self._handed_over or self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-                self._rest()
-            elif self._deadline is None:
-                self._wait()
+            self._mind(h11.IDLE, h11.SEND_BODY)
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            # A body may have begun to come already; a rest between requests is uvicorn's.
+            self._mind(h11.SEND_BODY)
 
         def handle_websocket_upgrade(self, event: h11.Request) -> None:
             self._handed_over = True
@@ -46,6 +48,12 @@ def http_protocol(service: Service) -> type[asyncio.Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._rest()
             super().connection_lost(exc)
+
+        def _mind(self, *unfinished: object) -> None:
+            if self._handed_over or self.conn.their_state not in unfinished:
+                self._rest()
+            elif self._deadline is None:
+                self._wait()
 
         def _wait(self) -> None:
             self._deadline = self.loop.call_later(limit, self._give_up)

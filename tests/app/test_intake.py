@@ -55,6 +55,10 @@ class Peer:
         body = await self._reader.readexactly(int(headers["content-length"]))
         return int(head[0].split(" ")[1]), headers, body
 
+    async def through(self, end: bytes) -> bytes:
+        """What comes, up to those bytes."""
+        return await self._reader.readuntil(end)
+
     async def rest(self) -> bytes:
         """All that still comes; the connection is closed then."""
         try:
@@ -86,6 +90,13 @@ async def a_limit_passes(server: Server) -> None:
     """So long that a client which begins now has been given up."""
     async with connected(server) as peer:
         assert await peer.rest() == b""
+
+
+def echo_token(server: Server) -> str:
+    """What opens a media socket behind which there is no customer."""
+    call = new_call(server.service)
+    grant = EchoGrant(server.service.calls[call.sid].context)
+    return server.service.tokens.issue(grants.BARE_MEDIA, call.sid, grant, once=True)
 
 
 async def late(server: Server) -> int:
@@ -168,6 +179,23 @@ async def test_pipelined_requests(server: Server) -> None:
         assert (await peer.answer())[0] == 200
         peer.sends(b"X")
         assert (await peer.answer())[0] == 408
+    async with connected(server) as peer:
+        peer.sends(HEAD + b"\r\n" + FORM + b"CallSid=")
+        assert [(await peer.answer())[0] for _ in range(2)] == [200, 408]
+
+
+@pytest.mark.parametrize("path", ["/agent/stream", "/media/{token}"])
+async def test_an_upgrade_behind_a_request(server: Server, path: str) -> None:
+    """A socket is no request, even where its handshake came before the last answer went out."""
+    path = path.format(token=echo_token(server))
+    async with connected(server) as peer:
+        peer.sends(HEAD + b"\r\n" + UPGRADE.format(path=path, more="").encode())
+        assert (await peer.answer())[0] == 200
+        assert b" 101 " in await peer.through(b"\r\n\r\n")
+        for _ in range(2):
+            await a_limit_passes(server)
+            peer.sends(b"\x89\x80\0\0\0\0")  # a ping
+            assert await peer.through(b"\0") == b"\x8a\0"
 
 
 async def test_an_answer_that_takes_long() -> None:
@@ -213,9 +241,7 @@ async def test_a_body_that_waits_for_the_app() -> None:
 async def test_sockets_have_all_the_time(engine: str) -> None:
     """An open media socket, and one of uvicorn's, may be silent for longer than a request."""
     async with serving(request_seconds=LIMIT, media_engine=engine) as server:
-        call = new_call(server.service)
-        grant = EchoGrant(server.service.calls[call.sid].context)
-        token = server.service.tokens.issue(grants.BARE_MEDIA, call.sid, grant, once=True)
+        token = echo_token(server)
         base = f"ws://127.0.0.1:{server.port}"
         async with (
             connect(f"{base}/media/{token}", proxy=None, ping_interval=None) as media,
